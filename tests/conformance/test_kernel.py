@@ -17,7 +17,7 @@ NOBODY = 65534
 WHO = {"root": None, "nobody": NOBODY}
 # What a program with its own address answers, its port, and a file that it serves.
 PORT = 8080
-PROGRAM = "10.0.10.77"
+PROGRAM, BEYOND = "10.0.10.77", "10.1.10.10"
 SERVED = "from inside"
 
 
@@ -207,6 +207,42 @@ def test_nothing_outside_reaches_it_and_it_reaches_nothing_outside(scene):
     other = of_nobody() if scene is of_root() else of_root()
     equal(other.program.address, scene.program.address)
     assert os.stat(scene.program.namespace).st_ino != os.stat(other.program.namespace).st_ino
+
+
+@both
+def test_peering_carries_what_programs_send_where_routes_and_groups_lead(scene):
+    ec2, stack = scene.ec2, scene.stack
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.10.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="beyond", Description="beyond", VpcId=vpc)["GroupId"]
+    beyond = Inside(scene, subnet, BEYOND, group, os.path.join(scene.server.scratch, "served"))
+    url = f"http://{BEYOND}:{PORT}/hello"
+    try:
+        # 7 is no way there, 28 silence.
+        equal(scene.program.curl(url), (7, ""))
+        asked = ec2.create_vpc_peering_connection(VpcId=stack["vpc"], PeerVpcId=vpc)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+
+        def state():
+            told = ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=[asked])["VpcPeeringConnections"]
+            return told[0]["Status"]["Code"]
+
+        until("it waits", lambda: state() == "pending-acceptance", 10)
+        ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=asked)
+        until("it is active", lambda: state() == "active", 10)
+        for at, to in ((stack["vpc"], "10.1.0.0/16"), (vpc, "10.0.0.0/16")):
+            mine = [{"Name": "vpc-id", "Values": [at]}, {"Name": "association.main", "Values": ["true"]}]
+            table = ec2.describe_route_tables(Filters=mine)["RouteTables"][0]["RouteTableId"]
+            ec2.create_route(RouteTableId=table, DestinationCidrBlock=to, VpcPeeringConnectionId=asked)
+        until("a way there, and silence", lambda: scene.program.curl(url) == (28, ""), 10)
+        ec2.authorize_security_group_egress(GroupId=stack["target_sg"], IpPermissions=build.by_group(PORT, group))
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=build.by_group(PORT, stack["target_sg"]))
+        until("it answers", lambda: scene.program.curl(url) == (0, SERVED), 10)
+        # The other way there is no rule.
+        equal(beyond.curl(f"http://{PROGRAM}:{PORT}/hello"), (28, ""))
+        ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=asked)
+        until("nothing leads there", lambda: scene.program.curl(url) == (7, ""), 10)
+    finally:
+        beyond.end()
 
 
 @both

@@ -58,6 +58,7 @@ const SCOPE_EVERYWHERE: u8 = 0;
 const SCOPE_LINK: u8 = 253;
 const TO_SOMEBODY: u8 = 1;
 const TO_NOBODY: u8 = 6;
+const UNREACHABLE: u8 = 7;
 const ON_LINK: u32 = 4;
 
 /// The end of an interface in its router, by its number there.
@@ -90,8 +91,21 @@ impl CableNumber {
     }
 }
 
+/// The other end of a cable.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Far {
+    /// An interface, in its own namespace.
+    Interface,
+    /// Another router, which has it by this number.
+    Router(CableNumber),
+}
+
 /// Makes a cable: one end here in the router, up, the other in that namespace.
-pub(crate) fn pair(netlink: &mut Netlink, cable: CableNumber, other: &Namespace) -> Result<(), Failure> {
+pub(crate) fn pair(netlink: &mut Netlink, cable: CableNumber, (far, other): (Far, &Namespace)) -> Result<(), Failure> {
+    let (number, name) = match far {
+        Far::Interface => (INNER_NUMBER, INNER.to_owned()),
+        Far::Router(number) => (number.0, number.name()),
+    };
     let mut message = Message::new(NEW_LINK, CREATE | EXCLUSIVE).fixed(&header(cable.0, UP | NO_ARP));
     message.text(LINK_NAME, &cable.name());
     message.put(LINK_ADDRESS, &cable.hardware_address());
@@ -100,8 +114,8 @@ pub(crate) fn pair(netlink: &mut Netlink, cable: CableNumber, other: &Namespace)
         info.nest(INFO_DATA, |data| {
             data.nest(VETH_PEER, |peer| {
                 // Up it can only be set once both are there.
-                peer.plain(&header(INNER_NUMBER, NO_ARP));
-                peer.text(LINK_NAME, INNER);
+                peer.plain(&header(number, NO_ARP));
+                peer.text(LINK_NAME, &name);
                 peer.put(LINK_ADDRESS, &cable.hardware_address());
                 peer.put(LINK_NAMESPACE, &other.number().to_ne_bytes());
             });
@@ -146,6 +160,17 @@ pub(crate) fn up(netlink: &mut Netlink) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Sets the end of a cable up that another router made, and leads blocks to it.
+pub(crate) fn cross(netlink: &mut Netlink, cable: CableNumber, blocks: &[Ipv4Net]) -> Result<(), Failure> {
+    netlink.carry_out(Message::new(NEW_LINK, 0).fixed(&header(cable.0, UP)), "set a link up")?;
+    for block in blocks {
+        let mut message = route(NEW_ROUTE, *block, (SCOPE_LINK, TO_SOMEBODY), 0);
+        message.put(ROUTE_LINK, &cable.bytes());
+        netlink.carry_out(message, "add a route to another router")?;
+    }
+    Ok(())
+}
+
 /// Gives an interface, in its own namespace, its address, and leads these blocks to its gateway.
 pub(crate) fn furnish(
     netlink: &mut Netlink,
@@ -169,6 +194,16 @@ pub(crate) fn lead_out(
     message.put(ROUTE_GATEWAY, &gateway.octets());
     message.put(ROUTE_SOURCE, &address.octets());
     netlink.carry_out(message, "add a route of an interface")
+}
+
+/// Has an interface told, in its own namespace, that a block cannot be reached.
+pub(crate) fn lead_nowhere(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
+    netlink.carry_out(route(NEW_ROUTE, block, (SCOPE_EVERYWHERE, UNREACHABLE), 0), "add a route to nowhere")
+}
+
+/// The reverse.
+pub(crate) fn lead_nowhere_no_more(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
+    netlink.carry_out(route(REMOVE_ROUTE, block, (SCOPE_EVERYWHERE, UNREACHABLE), 0), "take a route to nowhere away")
 }
 
 /// Takes the route of a block away, in an interface's own namespace.

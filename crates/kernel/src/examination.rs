@@ -131,7 +131,14 @@ mod linux {
     fn rules() -> (Ruleset, Cables) {
         let [client, server] = [0, 1].map(NetworkInterfaceId::from_bits);
         let (subnet, group) = (SubnetId::from_bits(0), SecurityGroupId::from_bits(0));
-        let door = |interface, address, groups| Door { interface, address, gateway: GATEWAY, subnet, groups };
+        let door = |interface, address, groups| Door {
+            interface,
+            address,
+            gateway: GATEWAY,
+            subnet,
+            groups,
+            routes: Vec::new(),
+        };
         let open = Area { from: OPEN, to: OPEN, span: Span::one(CLIENT) };
         let gate = Gate {
             group,
@@ -145,6 +152,6 @@ mod linux {
         let doors = vec![door(client, CLIENT, None), door(server, SERVER, Some(vec![group]))];
         let cables = [client, server].into_iter().enumerate();
         let cables = cables.filter_map(|(nth, interface)| Some((interface, CableNumber::nth(nth)?))).collect();
-        (Ruleset { doors, gates: vec![gate], ..Ruleset::default() }, cables)
+        (Ruleset { doors, gates: vec![gate], ..Ruleset::default() }, Cables { doors: cables, ..Cables::default() })
     }
 }

@@ -1,15 +1,15 @@
 //! A private network: a router in a namespace of its own, and interfaces each in theirs. Nothing leads out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use topology::net::Ipv4Net;
-use topology::ruleset::Ruleset;
+use topology::ruleset::{Route, Ruleset};
 
-use crate::cable::{self, CableNumber};
+use crate::cable::{self, CableNumber, Far};
 use crate::failure::{Failure, Wanted};
 use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
@@ -27,10 +27,21 @@ pub struct Network {
     router: Namespace,
     blocks: Vec<Ipv4Net>,
     forwards: bool,
-    plugged: BTreeMap<CableNumber, (Plug, Namespace)>,
+    plugged: BTreeMap<CableNumber, Plugged>,
+    /// Cables to other routers.
+    crossings: BTreeSet<CableNumber>,
     /// Where the next cable is looked for, so that a number that was used comes back as late as can be.
     next: usize,
     enforced: Option<Enforced>,
+}
+
+/// An interface that is there.
+#[derive(Debug)]
+struct Plugged {
+    plug: Plug,
+    own: Namespace,
+    /// Those that leave the network's blocks.
+    routes: BTreeSet<Route>,
 }
 
 /// An interface that is to be.
@@ -53,7 +64,16 @@ impl Network {
         let router = Namespace::new()?;
         inside.run(&router, without_ipv6)??;
         let (inside, blocks) = (inside.clone(), blocks.to_vec());
-        Ok(Self { inside, router, blocks, forwards: false, plugged: BTreeMap::new(), next: 0, enforced: None })
+        Ok(Self {
+            inside,
+            router,
+            blocks,
+            forwards: false,
+            plugged: BTreeMap::new(),
+            crossings: BTreeSet::new(),
+            next: 0,
+            enforced: None,
+        })
     }
 
     /// Where the router is.
@@ -85,7 +105,7 @@ impl Network {
         let forwards = self.forwards;
         let gone: Vec<_> = self.blocks.iter().filter(|block| !blocks.contains(block)).copied().collect();
         for block in gone {
-            for (_, own) in self.plugged.values() {
+            for Plugged { own, .. } in self.plugged.values() {
                 let away = move || cable::lead_out_no_more(&mut Netlink::route()?, block);
                 self.inside.run(own, away)?.or_else(|failure| if_not(failure, Errno::SRCH))?;
             }
@@ -97,9 +117,10 @@ impl Network {
         for block in new {
             let swallow = move || if forwards { cable::swallow(&mut Netlink::route()?, block) } else { Ok(()) };
             self.inside.run(&self.router, swallow)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
-            for (Plug { address, gateway, .. }, own) in self.plugged.values().cloned() {
+            for Plugged { plug, own, .. } in self.plugged.values() {
+                let Plug { address, gateway, .. } = *plug;
                 let lead = move || cable::lead_out(&mut Netlink::route()?, block, address, gateway);
-                self.inside.run(&own, lead)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
+                self.inside.run(own, lead)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
             }
             self.blocks.push(block);
         }
@@ -113,7 +134,7 @@ impl Network {
     pub fn next_cable(&mut self) -> Result<CableNumber, Failure> {
         let all = (0..CableNumber::COUNT).map(|ahead| (self.next + ahead) % CableNumber::COUNT);
         let mut free = all.filter_map(|n| Some((n, CableNumber::nth(n)?)));
-        let found = free.find(|(_, cable)| !self.plugged.contains_key(cable));
+        let found = free.find(|(_, cable)| !self.plugged.contains_key(cable) && !self.crossings.contains(cable));
         let (n, cable) = found.ok_or_else(|| Failure::to("number a virtual cable", Errno::NOSPC))?;
         self.next = n + 1;
         Ok(cable)
@@ -128,7 +149,8 @@ impl Network {
         let (own, blocks) = (Namespace::new()?, self.blocks.clone());
         self.inside.run(&own, without_ipv6)??;
         let other = own.clone();
-        self.inside.run(&self.router, move || cable::pair(&mut Netlink::route()?, cable, &other))??;
+        self.inside
+            .run(&self.router, move || cable::pair(&mut Netlink::route()?, cable, (Far::Interface, &other)))??;
         let lead = move || {
             let mut netlink = Netlink::route()?;
             cable::lead_to(&mut netlink, cable, address, gateway)?;
@@ -144,7 +166,7 @@ impl Network {
             self.inside.run(&own, furnish)??;
             in_operation(router, cable)
         });
-        self.plugged.insert(cable, (plug, own.clone()));
+        self.plugged.insert(cable, Plugged { plug, own: own.clone(), routes: BTreeSet::new() });
         match furnished {
             Ok(()) => Ok(own),
             Err(failure) => {
@@ -164,6 +186,91 @@ impl Network {
             // It is gone already where its namespace was, with a program that was its last.
             self.inside.run(&self.router, cut)?.or_else(|failure| if_not(failure, Errno::NODEV))?;
             self.plugged.remove(&cable);
+        }
+        Ok(())
+    }
+
+    /// Makes these the routes by which an interface leaves the network's blocks.
+    ///
+    /// # Errors
+    /// What the kernel answers; what was not reached yet is done by another call.
+    pub fn reroute(&mut self, cable: CableNumber, routes: &[Route]) -> Result<(), Failure> {
+        let Some(Plugged { plug: Plug { address, gateway, .. }, own, routes: before }) = self.plugged.get_mut(&cable)
+        else {
+            return Ok(());
+        };
+        let (address, gateway, wanted) = (*address, *gateway, routes.iter().copied().collect::<BTreeSet<_>>());
+        let gone: Vec<Route> = before.difference(&wanted).copied().collect();
+        for route in gone {
+            let away = move || {
+                let mut netlink = Netlink::route()?;
+                let block = route.block;
+                if route.leads {
+                    cable::lead_out_no_more(&mut netlink, block)
+                } else {
+                    cable::lead_nowhere_no_more(&mut netlink, block)
+                }
+            };
+            self.inside.run(own, away)?.or_else(|failure| if_not(failure, Errno::SRCH))?;
+            before.remove(&route);
+        }
+        let new: Vec<Route> = wanted.difference(before).copied().collect();
+        for route in new {
+            let lead = move || {
+                let mut netlink = Netlink::route()?;
+                let block = route.block;
+                if route.leads {
+                    cable::lead_out(&mut netlink, block, address, gateway)
+                } else {
+                    cable::lead_nowhere(&mut netlink, block)
+                }
+            };
+            self.inside.run(own, lead)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
+            before.insert(route);
+        }
+        Ok(())
+    }
+
+    /// Joins this network's router to another's; their blocks have no address in common. The cables are each one's own.
+    ///
+    /// # Errors
+    /// What the kernel answers, and they are not joined.
+    pub fn join(&mut self, other: &mut Self) -> Result<(CableNumber, CableNumber), Failure> {
+        let (near, far) = (self.next_cable()?, other.next_cable()?);
+        let router = other.router.clone();
+        self.inside
+            .run(&self.router, move || cable::pair(&mut Netlink::route()?, near, (Far::Router(far), &router)))??;
+        self.crossings.insert(near);
+        other.crossings.insert(far);
+        let cross = |of: &Self, cable, blocks: Vec<Ipv4Net>| {
+            of.inside.run(&of.router, move || {
+                let mut netlink = Netlink::route()?;
+                cable::cross(&mut netlink, cable, &blocks)?;
+                Ok(netlink)
+            })?
+        };
+        let crossed = cross(other, far, self.blocks.clone())
+            .and_then(|_| cross(self, near, other.blocks.clone()))
+            .and_then(|router| in_operation(router, near));
+        match crossed {
+            Ok(()) => Ok((near, far)),
+            Err(failure) => {
+                other.crossings.remove(&far);
+                self.part(near)?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Takes away a cable to another router; the other end is gone with it, or was before.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn part(&mut self, cable: CableNumber) -> Result<(), Failure> {
+        if self.crossings.contains(&cable) {
+            let cut = move || cable::cut(&mut Netlink::route()?, cable);
+            self.inside.run(&self.router, cut)?.or_else(|failure| if_not(failure, Errno::NODEV))?;
+            self.crossings.remove(&cable);
         }
         Ok(())
     }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use topology::id::{NetworkInterfaceId, SecurityGroupId};
-use topology::net::{Direction, PortRange, Traffic};
+use topology::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
+use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
 use topology::ruleset::{Area, Gate, Ruleset, Span, Wall, icmp};
 
 use crate::cable::CableNumber;
@@ -22,8 +22,14 @@ const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// The cable of each interface.
-pub type Cables = BTreeMap<NetworkInterfaceId, CableNumber>;
+/// The cables of a router.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cables {
+    /// That of each interface.
+    pub doors: BTreeMap<NetworkInterfaceId, CableNumber>,
+    /// That to each VPC that is joined.
+    pub crossings: BTreeMap<VpcId, CableNumber>,
+}
 
 /// Rules that a router carries out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,17 +106,31 @@ struct Rules<'a> {
     cables: &'a Cables,
 }
 
-impl Rules<'_> {
+impl<'a> Rules<'a> {
     /// Who is at a cable uses the address that the cable has, and IPv4.
     fn sources(&mut self) {
         let doors =
-            self.ruleset.doors.iter().filter_map(|door| Some((self.cables.get(&door.interface)?, door.address)));
+            self.ruleset.doors.iter().filter_map(|door| Some((self.cables.doors.get(&door.interface)?, door.address)));
         let elements: Vec<_> = doors.map(|(cable, address)| one([cable.bytes(), address.octets()].concat())).collect();
         self.table.set("addresses", Kind::CableAddresses, elements);
         self.table.base_chain("sources", (Hook::Prerouting, -300), Fate::Accept);
         let drop = [Step::Count, Step::Then(Fate::Drop)];
         let version = [Step::Read(Field::Version, 0), Step::IsNot(0, vec![IPV4])];
         self.table.rule("sources", &[&version[..], &drop].concat());
+        // The router at the other end has seen to it that an address is that of its sender.
+        for (cable, block) in
+            self.crossings().flat_map(|(cable, blocks)| blocks.iter().map(move |block| (cable, block)))
+        {
+            let Span { first, last } = Span::of(*block);
+            let of_block = [
+                Step::Read(Field::CableFrom, 0),
+                Step::Is(0, cable.bytes().to_vec()),
+                Step::Read(Field::AddressFrom, 0),
+                Step::Within(0, first.octets().to_vec(), last.octets().to_vec()),
+                Step::Then(Fate::Accept),
+            ];
+            self.table.rule("sources", &of_block);
+        }
         let pair = [Step::Read(Field::CableFrom, 0), Step::Read(Field::AddressFrom, 1)];
         self.table.rule("sources", &[&pair[..], &[Step::NotIn(0, "addresses".to_owned())], &drop].concat());
     }
@@ -215,7 +235,7 @@ impl Rules<'_> {
         let (map, drop) = (format!("{chain}.gates"), [Step::Count, Step::Then(Fate::Drop)]);
         let mut elements = Vec::new();
         for door in &self.ruleset.doors {
-            let Some(cable) = self.cables.get(&door.interface) else { continue };
+            let Some(cable) = self.cables.doors.get(&door.interface) else { continue };
             let Some(groups) = &door.groups else {
                 elements.push(leading(*cable, Fate::Accept));
                 continue;
@@ -229,6 +249,8 @@ impl Rules<'_> {
             }
             elements.push(leading(*cable, Fate::Jump(own)));
         }
+        // The other side of what crosses into another VPC is judged there.
+        elements.extend(self.crossings().map(|(cable, _)| leading(cable, Fate::Accept)));
         self.table.set(&map, Kind::Gates, elements);
         self.table.base_chain(chain, (Hook::Forward, priority), Fate::Drop);
         let follows = Connection::is(&[Connection::Established, Connection::Related]);
@@ -238,9 +260,15 @@ impl Rules<'_> {
         self.table.rule(chain, &drop);
     }
 
-    fn cables_in<'a>(&'a self, wall: &'a Wall) -> impl Iterator<Item = CableNumber> + 'a {
+    /// The cables to other VPCs, with the addresses there.
+    fn crossings(&self) -> impl Iterator<Item = (CableNumber, &'a [Ipv4Net])> + use<'a> {
+        let (crossings, cables) = (self.ruleset.crossings.iter(), &self.cables.crossings);
+        crossings.filter_map(|crossing| Some((*cables.get(&crossing.vpc)?, &*crossing.blocks)))
+    }
+
+    fn cables_in<'b>(&'b self, wall: &'b Wall) -> impl Iterator<Item = CableNumber> + 'b {
         let doors = self.ruleset.doors.iter().filter(|door| door.subnet == wall.subnet);
-        doors.filter_map(|door| self.cables.get(&door.interface)).copied()
+        doors.filter_map(|door| self.cables.doors.get(&door.interface)).copied()
     }
 }
 

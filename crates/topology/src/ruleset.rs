@@ -17,7 +17,7 @@ pub use area::{Area, Span};
 
 use crate::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId};
 use crate::net::{Direction, Ipv4Net, PortRange, Traffic};
-use crate::snapshot::fabric::{Acl, AclRule, Fabric, GroupRule, Peer};
+use crate::snapshot::fabric::{Acl, AclRule, Fabric, GroupRule, Peer, RouteNet};
 use crate::verdict::acl::{REPLY_PORTS, decide};
 
 /// The rules of a VPC.
@@ -31,6 +31,29 @@ pub struct Ruleset {
     pub members: BTreeMap<SecurityGroupId, Vec<Ipv4Addr>>,
     /// The subnets whose ACL does not let everything through.
     pub walls: Vec<Wall>,
+    /// The VPCs that peering joins to this one.
+    pub crossings: Vec<Crossing>,
+    /// VPCs that peering joins to this one and whose addresses another has too that is so joined: one router cannot tell them apart, so that what
+    /// programs send does not reach them. Connections of load balancers to what is attached there do.
+    pub left_out: Vec<VpcId>,
+}
+
+/// A VPC at the other end of an active peering connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crossing {
+    /// Which one.
+    pub vpc: VpcId,
+    /// Its blocks.
+    pub blocks: Vec<Ipv4Net>,
+}
+
+/// What the route table of an interface's subnet says of addresses beyond its VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// The addresses; of several routes for one, the longest prefix decides.
+    pub block: Ipv4Net,
+    /// Whether it leads into a VPC of [`Ruleset::crossings`]; else it leads nowhere.
+    pub leads: bool,
 }
 
 /// An interface.
@@ -46,6 +69,8 @@ pub struct Door {
     pub subnet: SubnetId,
     /// The groups that judge it; `None` where nothing does.
     pub groups: Option<Vec<SecurityGroupId>>,
+    /// The routes that leave its VPC.
+    pub routes: Vec<Route>,
 }
 
 /// What a group lets through in one direction. Whatever is in none of these is dropped.
@@ -85,7 +110,8 @@ pub struct Wall {
 /// Compiles the rules of a VPC.
 #[must_use]
 pub fn of(fabric: &Fabric, vpc: VpcId) -> Ruleset {
-    let doors = doors(fabric, vpc);
+    let (crossings, left_out) = crossings(fabric, vpc);
+    let doors = doors(fabric, vpc, &crossings);
     let carried: BTreeSet<_> = doors.iter().flat_map(|door| door.groups.iter().flatten()).copied().collect();
     let known = carried.into_iter().filter_map(|id| Some((id, fabric.groups.get(&id)?)));
     let gates: Vec<_> = known
@@ -95,7 +121,8 @@ pub fn of(fabric: &Fabric, vpc: VpcId) -> Ruleset {
         .collect();
     let referred = gates.iter().flat_map(|gate| gate.with.iter().map(|(_, group)| *group));
     let mut members: BTreeMap<_, _> = referred.map(|group| (group, Vec::new())).collect();
-    for interface in fabric.interfaces.iter().filter(|interface| interface.vpc == vpc) {
+    let is_near = |of: VpcId| of == vpc || crossings.iter().any(|crossing| crossing.vpc == of);
+    for interface in fabric.interfaces.iter().filter(|interface| is_near(interface.vpc)) {
         for group in &interface.groups {
             if let Some(addresses) = members.get_mut(group) {
                 addresses.push(interface.private_ip);
@@ -104,20 +131,64 @@ pub fn of(fabric: &Fabric, vpc: VpcId) -> Ruleset {
     }
     let subnets: BTreeSet<_> = doors.iter().map(|door| door.subnet).collect();
     let walls = subnets.into_iter().filter_map(|subnet| Some(wall(subnet, fabric.acls.get(&subnet)?))).collect();
-    Ruleset { doors, gates, members, walls }
+    Ruleset { doors, gates, members, walls, crossings, left_out }
+}
+
+/// The VPCs that packets may cross to and from, and those that they may not for the sake of another.
+fn crossings(fabric: &Fabric, vpc: VpcId) -> (Vec<Crossing>, Vec<VpcId>) {
+    let active = fabric.peerings.iter().filter(|peering| peering.is_active);
+    let others: BTreeSet<VpcId> = active.filter_map(|peering| peering.other(vpc)).collect();
+    let (mut crossings, mut left_out): (Vec<Crossing>, Vec<VpcId>) = (Vec::new(), Vec::new());
+    for net in fabric.vpcs.iter().filter(|net| others.contains(&net.id)) {
+        let is_taken = |block: &Ipv4Net| {
+            let mut taken = crossings.iter().flat_map(|crossing| &crossing.blocks);
+            taken.any(|other| other.contains(block) || block.contains(other))
+        };
+        if net.cidrs.iter().any(is_taken) {
+            left_out.push(net.id);
+        } else {
+            crossings.push(Crossing { vpc: net.id, blocks: net.cidrs.clone() });
+        }
+    }
+    (crossings, left_out)
+}
+
+/// The routes of a subnet that lead into another VPC, and those that are about some of the same addresses and lead nowhere.
+fn routes(fabric: &Fabric, (vpc, subnet): (VpcId, SubnetId), crossings: &[Crossing]) -> Vec<Route> {
+    let Some(table) = fabric.routes.get(&subnet) else { return Vec::new() };
+    let leads = |route: &RouteNet| {
+        let peering = fabric.peerings.iter().find(|peering| Some(peering.id) == route.peering && peering.is_active);
+        let other = peering.and_then(|peering| peering.other(vpc));
+        crossings.iter().any(|crossing| Some(crossing.vpc) == other)
+    };
+    let is_own = |block: &Ipv4Net| {
+        let own = fabric.vpcs.iter().filter(|net| net.id == vpc).flat_map(|net| &net.cidrs);
+        own.into_iter().any(|cidr| cidr.contains(block))
+    };
+    let beyond = table.routes.iter().filter(|route| !is_own(&route.block));
+    let routes: Vec<_> = beyond.map(|route| Route { block: route.block, leads: leads(route) }).collect();
+    let is_needed =
+        |route: &Route| route.leads || routes.iter().any(|wider| wider.leads && wider.block.contains(&route.block));
+    let needed: BTreeMap<Ipv4Net, bool> =
+        routes.iter().filter(|route| is_needed(route)).rev().map(|route| (route.block, route.leads)).collect();
+    needed.into_iter().map(|(block, leads)| Route { block, leads }).collect()
 }
 
 /// The VPC's interfaces; one whose subnet is gone has no way to anybody.
-fn doors(fabric: &Fabric, vpc: VpcId) -> Vec<Door> {
+fn doors(fabric: &Fabric, vpc: VpcId, crossings: &[Crossing]) -> Vec<Door> {
+    let mut by_subnet: BTreeMap<SubnetId, Vec<Route>> = BTreeMap::new();
     let there = fabric.interfaces.iter().filter(|interface| interface.vpc == vpc);
     let door = |interface: &crate::snapshot::fabric::Interface| {
         let gateway = Ipv4Addr::from_bits(fabric.subnets.get(&interface.subnet)?.block.network().to_bits() | 1);
+        let subnet = interface.subnet;
+        let routes = by_subnet.entry(subnet).or_insert_with(|| routes(fabric, (vpc, subnet), crossings));
         Some(Door {
             interface: interface.id,
             address: interface.private_ip,
             gateway,
             subnet: interface.subnet,
             groups: interface.is_judged.then(|| interface.groups.clone()),
+            routes: routes.clone(),
         })
     };
     there.filter_map(door).collect()

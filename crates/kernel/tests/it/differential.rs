@@ -1,20 +1,29 @@
-//! The kernel and the verdict say the same of thousands of connections through random groups, rules, prefix lists and network ACLs.
+//! The kernel and the verdict say the same of thousands of connections through random groups, rules, prefix lists, network ACLs and, between two
+//! VPCs that peering joins, routes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use kernel::Inside;
-use topology::id::{NetworkAclId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use topology::id::{
+    NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, VpcId, VpcPeeringConnectionId,
+};
 use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
-use topology::snapshot::fabric::{Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer};
+use topology::snapshot::fabric::{
+    Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes, VpcNet,
+};
 use topology::verdict::{End, Flow, Verdict, verdict};
 
-use crate::world::{Begun, VPC, Vpc, Who, isolated, on_one_processor, ruleset, subnet};
+use crate::world::{Begun, VPCS, Vpcs, Who, block, isolated, on_one_processor, subnet};
 
 /// Interfaces with random groups; two more stand beside them that let everything through.
 const INTERFACES: usize = 10;
-const SUBNETS: u8 = 3;
+/// Where subnets begin: three of one VPC, two of the other.
+const SUBNETS: [[u8; 4]; 5] = [[10, 0, 0, 0], [10, 0, 1, 0], [10, 0, 2, 0], [10, 1, 0, 0], [10, 1, 1, 0]];
+/// And the one that has no rules.
+const QUIET: [u8; 4] = [10, 0, 3, 0];
+const PEERING: VpcPeeringConnectionId = VpcPeeringConnectionId::from_bits(1);
 const GROUPS: u128 = 6;
 /// Ports that are connected to; rules begin and end at these and between them.
 const PORTS: [u16; 6] = [22, 80, 81, 443, 1024, 8080];
@@ -100,10 +109,17 @@ impl Chance {
 
     fn fabric(&mut self) -> Fabric {
         let mut fabric = Fabric::default();
-        fabric.subnets.extend((0..=SUBNETS).map(subnet));
+        fabric.subnets.extend(SUBNETS.map(|start| subnet(start.into())));
+        fabric.subnets.extend([subnet(QUIET.into())]);
+        for vpc in VPCS.map(VpcId::from_bits) {
+            fabric.vpcs.push(VpcNet { id: vpc, cidrs: vec![block(vpc)], default_group: None });
+        }
+        let vpcs = (VpcId::from_bits(VPCS[0]), VpcId::from_bits(VPCS[1]));
+        fabric.peerings.push(Peering { id: PEERING, vpcs, is_active: true });
         let mut taken = BTreeSet::new();
         while taken.len() < INTERFACES {
-            taken.insert(Ipv4Addr::new(10, 0, self.below(u64::from(SUBNETS)) as u8, 4 + self.below(250) as u8));
+            let [a, b, c, _] = self.one_of(&SUBNETS);
+            taken.insert(Ipv4Addr::new(a, b, c, 4 + self.below(250) as u8));
         }
         let addresses: Vec<_> = taken.into_iter().collect();
         for address in &addresses {
@@ -112,11 +128,15 @@ impl Chance {
         }
         // In a subnet without a wall, judged by nobody: what passes between them is sure to arrive.
         for last in [10, 11] {
-            let address = Ipv4Addr::new(10, 0, SUBNETS, last);
+            let [a, b, c, _] = QUIET;
+            let address = Ipv4Addr::new(a, b, c, last);
             fabric.interfaces.push(interface(fabric.interfaces.len(), address, Vec::new(), false));
         }
         (0..GROUPS).for_each(|n| self.rule(n, &addresses, &mut fabric));
-        (0..SUBNETS).for_each(|n| self.wall(n, &addresses, &mut fabric));
+        for start in SUBNETS {
+            self.wall(start, &addresses, &mut fabric);
+            self.routes(start, &addresses, &mut fabric);
+        }
         fabric
     }
 
@@ -132,14 +152,39 @@ impl Chance {
     }
 
     /// Half of the subnets have an ACL that does not let everything through.
-    fn wall(&mut self, n: u8, addresses: &[Ipv4Addr], fabric: &mut Fabric) {
+    fn wall(&mut self, start: [u8; 4], addresses: &[Ipv4Addr], fabric: &mut Fabric) {
         let (ingress, egress) = (self.list(addresses), self.list(addresses));
-        let id = NetworkAclId::from_bits(u128::from(n));
+        let (subnet, _) = subnet(start.into());
+        let id = NetworkAclId::from_bits(1);
         let acl = Arc::new(Acl { id, ingress, egress, taken: Vec::new() });
         match self.below(2) {
-            0 => fabric.acls.insert(subnet(n).0, acl),
-            _ => fabric.acls.remove(&subnet(n).0),
+            0 => fabric.acls.insert(subnet, acl),
+            _ => fabric.acls.remove(&subnet),
         };
+    }
+
+    /// Most subnets have a route to the whole other VPC; some to a part of it, some with a part that leads elsewhere, and some have none.
+    fn routes(&mut self, start: [u8; 4], addresses: &[Ipv4Addr], fabric: &mut Fabric) {
+        let (subnet, net) = subnet(start.into());
+        let other = VpcId::from_bits(VPCS[usize::from(net.vpc == VpcId::from_bits(VPCS[0]))]);
+        let mut routes: BTreeMap<Ipv4Net, Option<VpcPeeringConnectionId>> = BTreeMap::new();
+        match self.below(5) {
+            0 => {}
+            1 => drop(routes.insert(Ipv4Net::default(), Some(PEERING))),
+            _ => drop(routes.insert(block(other), Some(PEERING))),
+        }
+        for _ in 0..self.below(3) {
+            let part = self.block(addresses);
+            let leads = self.one_of(&[None, Some(PEERING)]);
+            routes.insert(part, leads);
+        }
+        // AWS takes no route within the VPC's own block.
+        routes.retain(|part, _| !block(net.vpc).contains(part));
+        let mut routes: Vec<_> =
+            routes.into_iter().map(|(block, peering)| RouteNet { block, of_list: false, peering }).collect();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.block.prefix_len()));
+        let id = RouteTableId::from_bits(1);
+        fabric.routes.insert(subnet, Arc::new(Routes { id, routes }));
     }
 
     /// What an operation may change: rules, groups of an interface, a group that is gone, an ACL.
@@ -147,14 +192,21 @@ impl Chance {
         let addresses: Vec<_> = fabric.interfaces[..INTERFACES].iter().map(|one| one.private_ip).collect();
         for _ in 0..=self.below(3) {
             let (one, some) = (u128::from(self.below(GROUPS as u64)), self.below(INTERFACES as u64));
-            match self.below(6) {
+            match self.below(7) {
                 0 | 1 => self.rule(one, &addresses, fabric),
                 2 | 3 => {
                     let interface = &mut fabric.interfaces[usize::try_from(some).unwrap()];
                     (interface.groups, interface.is_judged) = self.groups();
                 }
                 4 => drop(fabric.groups.remove(&group(one))),
-                _ => self.wall(self.0 as u8 % SUBNETS, &addresses, fabric),
+                5 => {
+                    let start = self.one_of(&SUBNETS);
+                    self.wall(start, &addresses, fabric);
+                }
+                _ => {
+                    let start = self.one_of(&SUBNETS);
+                    self.routes(start, &addresses, fabric);
+                }
             }
         }
     }
@@ -167,8 +219,8 @@ fn group(n: u128) -> SecurityGroupId {
 pub(crate) fn interface(nth: usize, address: Ipv4Addr, groups: Vec<SecurityGroupId>, is_judged: bool) -> Interface {
     Interface {
         id: NetworkInterfaceId::from_bits(nth as u128),
-        vpc: VpcId::from_bits(VPC),
-        subnet: subnet(address.octets()[2]).0,
+        vpc: subnet(address).1.vpc,
+        subnet: subnet(address).0,
         zone: "us-east-1a".parse().unwrap(),
         private_ip: address,
         groups,
@@ -183,6 +235,7 @@ struct Tally {
     by_sender: usize,
     by_receiver: usize,
     by_acl: usize,
+    by_route: usize,
 }
 
 impl Tally {
@@ -192,7 +245,7 @@ impl Tally {
             Verdict::Denied { direction: Direction::Egress, .. } => &mut self.by_sender,
             Verdict::Denied { direction: Direction::Ingress, .. } => &mut self.by_receiver,
             Verdict::AclDenied(_) => &mut self.by_acl,
-            Verdict::Unrouted(denial) => panic!("no route is asked for within a VPC: {denial:?}"),
+            Verdict::Unrouted(_) => &mut self.by_route,
         } += 1;
     }
 }
@@ -201,14 +254,14 @@ impl Tally {
 fn follow(inside: &Inside, seed: u64, tally: &mut Tally) {
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut fabric = chance.fabric();
-    let mut vpc = Vpc::build(inside, &fabric);
+    let mut vpc = Vpcs::build(inside, &fabric);
     let address = |to: usize, port| SocketAddrV4::new(fabric.interfaces[to].private_ip, port);
     let ends: Vec<_> = (0..INTERFACES).flat_map(|to| PORTS.map(|port| (to, port))).chain([SURE]).collect();
     let _listeners: Vec<_> = ends.iter().map(|(to, port)| vpc.listen(*to, address(*to, *port))).collect();
     for change in 0..=CHANGES {
         if change > 0 {
             chance.change(&mut fabric);
-            vpc.network.enforce(&ruleset(&fabric), &vpc.cables).unwrap();
+            vpc.enforce(&fabric);
         }
         let compared = |from: usize, to: usize| from != to && to < INTERFACES;
         let flows: Vec<_> = (0..INTERFACES)
@@ -225,7 +278,7 @@ fn follow(inside: &Inside, seed: u64, tally: &mut Tally) {
 const SURE: (usize, u16) = (INTERFACES + 1, 1);
 
 /// Sends each of these connections, and compares what became of it.
-fn send(vpc: &Vpc, fabric: &Fabric, flows: &[(usize, (usize, u16))], tally: &mut Tally) -> Result<(), String> {
+fn send(vpc: &Vpcs, fabric: &Fabric, flows: &[(usize, (usize, u16))], tally: &mut Tally) -> Result<(), String> {
     let begin = |from: usize, (to, port): (usize, u16)| {
         let address = SocketAddrV4::new(fabric.interfaces[to].private_ip, port);
         vpc.begin(from, vec![address]).pop().unwrap()
@@ -249,12 +302,10 @@ fn compare() {
     let mut tally = Tally::default();
     (1..=NETWORKS).for_each(|seed| follow(&inside, seed, &mut tally));
     eprintln!("{tally:?}");
-    let Tally { allowed, by_sender, by_receiver, by_acl } = tally;
-    assert!(allowed + by_sender + by_receiver + by_acl >= 10_000, "{tally:?}");
-    assert!(
-        [allowed, by_sender, by_receiver, by_acl].iter().all(|some| *some >= 500),
-        "each way is gone often: {tally:?}"
-    );
+    let Tally { allowed, by_sender, by_receiver, by_acl, by_route } = tally;
+    let all = [allowed, by_sender, by_receiver, by_acl, by_route];
+    assert!(all.iter().sum::<usize>() >= 10_000, "{tally:?}");
+    assert!(all.iter().all(|some| *some >= 500), "each way is gone often: {tally:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use topology::snapshot::fabric::Fabric;
 
 use crate::differential::interface;
-use crate::world::{Vpc, Who, isolated, subnet};
+use crate::world::{Vpcs, Who, isolated, subnet};
 
 /// Tells the test that it is the process that is to be ended.
 const DOOMED: &str = "TIDEGATE_TEST_DOOMED";
@@ -19,13 +19,13 @@ const NAMESPACES: usize = 4;
 /// How long the kernel may take to clean up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn network() -> Vpc {
+fn network() -> Vpcs {
     let mut fabric = Fabric::default();
-    fabric.subnets.extend([subnet(0)]);
+    fabric.subnets.extend([subnet([10, 0, 0, 0].into())]);
     for nth in 0..3u8 {
         fabric.interfaces.push(interface(nth.into(), [10, 0, 0, 10 + nth].into(), Vec::new(), false));
     }
-    Vpc::build(&Inside::start().unwrap(), &fabric)
+    Vpcs::build(&Inside::start().unwrap(), &fabric)
 }
 
 #[test]

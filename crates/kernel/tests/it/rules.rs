@@ -12,7 +12,7 @@ use topology::net::{Ipv4Net, PortRange, Traffic};
 use topology::snapshot::fabric::{Acl, AclRule, Fabric, Group, GroupRule, Peer};
 
 use crate::differential::interface;
-use crate::world::{Vpc, on_one_processor, ruleset, subnet};
+use crate::world::{Vpcs, on_one_processor, ruleset, subnet};
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
@@ -45,7 +45,7 @@ fn fabric(server_takes: Vec<GroupRule>) -> Fabric {
     let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))];
     let mut fabric = Fabric::default();
     for nth in [CLIENT, SERVER, OTHER] {
-        fabric.subnets.extend([subnet(address(nth).octets()[2])]);
+        fabric.subnets.extend([subnet(address(nth))]);
         fabric.interfaces.push(interface(nth, address(nth), vec![group(nth)], true));
         let ingress = if nth == SERVER { server_takes.clone() } else { all() };
         fabric.groups.insert(group(nth), Group { ingress, egress: all(), ..Group::default() });
@@ -55,20 +55,20 @@ fn fabric(server_takes: Vec<GroupRule>) -> Fabric {
 
 /// The network, and a connection from the client to the other that is sure to arrive.
 struct Net {
-    vpc: Vpc,
+    vpc: Vpcs,
     sure: TcpListener,
 }
 
 impl Net {
     fn of(fabric: &Fabric) -> Self {
         on_one_processor();
-        let vpc = Vpc::build(&Inside::start().unwrap(), fabric);
+        let vpc = Vpcs::build(&Inside::start().unwrap(), fabric);
         let sure = vpc.listen(OTHER, at(OTHER));
         Self { vpc, sure }
     }
 
     fn enforce(&mut self, fabric: &Fabric) {
-        self.vpc.network.enforce(&ruleset(fabric), &self.vpc.cables).unwrap();
+        self.vpc.enforce(fabric);
     }
 
     /// Whatever the client or the other has sent before has arrived, or never will.
@@ -136,12 +136,12 @@ fn an_interface_that_is_taken_away_answers_no_more_and_its_cable_is_free() {
     let listener = net.vpc.listen(SERVER, at(SERVER));
     assert!(net.arrives(CLIENT, at(SERVER)));
     let door = ruleset(&fabric).doors[SERVER].clone();
-    let cable = net.vpc.cables[&door.interface];
-    net.vpc.network.remove(cable).unwrap();
-    net.vpc.network.remove(cable).unwrap();
+    let cable = net.vpc.networks[0].2.doors[&door.interface];
+    net.vpc.network().remove(cable).unwrap();
+    net.vpc.network().remove(cable).unwrap();
     assert!(!net.arrives(CLIENT, at(SERVER)));
     let plug = Plug { cable, address: door.address, gateway: door.gateway };
-    net.vpc.namespaces[SERVER] = net.vpc.network.add(plug).unwrap();
+    net.vpc.namespaces[SERVER] = net.vpc.network().add(plug).unwrap();
     let again = net.vpc.listen(SERVER, at(SERVER));
     assert!(net.arrives(CLIENT, at(SERVER)));
     again.accept().unwrap();
@@ -149,7 +149,7 @@ fn an_interface_that_is_taken_away_answers_no_more_and_its_cable_is_free() {
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err(), "the old one hears of the second connection");
     // A cable that is taken is nobody else's, and the one who has it keeps it.
-    let taken = net.vpc.network.add(Plug { address: [10, 0, 1, 11].into(), ..plug }).unwrap_err();
+    let taken = net.vpc.network().add(Plug { address: [10, 0, 1, 11].into(), ..plug }).unwrap_err();
     assert_eq!(taken.errno(), rustix::io::Errno::EXIST);
     assert!(net.arrives(CLIENT, at(SERVER)));
 }
@@ -173,9 +173,9 @@ fn a_network_gets_another_block_and_loses_one() {
     assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NETUNREACH.raw_os_error()), "no route leads there");
     let [own, other] = ["10.0.0.0/16", "10.9.0.0/16"].map(|block| block.parse().unwrap());
     for _ in 0..2 {
-        net.vpc.network.reblock(&[own, other]).unwrap();
+        net.vpc.network().reblock(&[own, other]).unwrap();
         assert!(net.arrives(CLIENT, far));
-        net.vpc.network.reblock(&[own]).unwrap();
+        net.vpc.network().reblock(&[own]).unwrap();
         assert_eq!(leave(&net).unwrap_err().raw_os_error(), error.raw_os_error());
     }
 }
@@ -262,7 +262,7 @@ fn an_acl_cuts_connections_that_were_let_through() {
     let deny = AclRule { number: 10, allows: false, ports: PortRange::new(PORT, PORT).unwrap(), ..all };
     let acl = Acl { id: NetworkAclId::from_bits(1), ingress: vec![deny, all], egress: vec![all], taken: vec![] };
     let mut walled = given.clone();
-    walled.acls.insert(subnet(address(SERVER).octets()[2]).0, Arc::new(acl));
+    walled.acls.insert(subnet(address(SERVER)).0, Arc::new(acl));
     net.enforce(&walled);
     assert!(!is_heard(&net, &connection), "network ACLs know no connections");
 }

@@ -55,7 +55,7 @@ fn lines(body: &Value) -> Vec<String> {
     }
     for fault in body["fabric_faults"].as_array().into_iter().flatten() {
         lines.push(format!(
-            "the private network {} is not what it is to be, and is tried again: {}",
+            "the private network {} is not what it is to be: {}",
             text(fault, "vpc"),
             text(fault, "why")
         ));

@@ -5,9 +5,10 @@ use std::collections::btree_map::Entry;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use kernel::{Cables, Failure, Inside, Namespace, Network, Plug};
+use kernel::{CableNumber, Cables, Failure, Inside, Namespace, Network, Plug};
 use thiserror::Error;
 use topology::id::{NetworkInterfaceId, Realm, VpcId};
+use topology::net::Ipv4Net;
 use topology::ruleset::{self, Door, Ruleset};
 use topology::snapshot::Snapshot;
 use topology::snapshot::fabric::{Fabric, VpcNet};
@@ -29,6 +30,11 @@ enum Refused {
     /// The kernel refused a change: what it was before is in force.
     #[error(transparent)]
     Kernel(#[from] Failure),
+    /// Another VPC that peering joins to it is not joined.
+    #[error(
+        "what programs send does not reach {0}, which has addresses in common with another VPC that peering joins to this one"
+    )]
+    LeftOut(VpcId),
     /// Some of its interfaces are not there.
     #[error(
         "there are as many interfaces as this process has descriptors for; raise the hard limit of open files (ulimit -Hn, LimitNOFILE)"
@@ -65,6 +71,16 @@ struct Built {
 struct Vpc {
     network: Network,
     interfaces: BTreeMap<NetworkInterfaceId, Plugged>,
+    /// The networks that it is joined to.
+    crossings: BTreeMap<VpcId, Joined>,
+}
+
+/// A cable to another network.
+#[derive(Debug)]
+struct Joined {
+    cable: CableNumber,
+    /// The blocks of this network and of the other when they were joined.
+    blocks: (Vec<Ipv4Net>, Vec<Ipv4Net>),
 }
 
 /// An interface that is there.
@@ -112,11 +128,12 @@ impl Builder {
             }
             let progress = progress(&realm.realm).unwrap_or_default();
             let faults = built.become_what(&mut ground, &realm.fabric, (work, &progress));
-            built.made_of = faults.is_empty().then(|| Arc::clone(&realm.fabric));
+            let is_done = faults.iter().all(|(_, why)| matches!(why, Refused::LeftOut(_)));
+            built.made_of = is_done.then(|| Arc::clone(&realm.fabric));
             let mut told = work.faults.lock();
             told.retain(|(of, _), _| *of != realm.realm);
             for (vpc, why) in faults {
-                tracing::error!(%vpc, %why, "a private network is not what it is to be; it is tried again");
+                tracing::error!(%vpc, %why, "a private network is not what it is to be");
                 told.insert((realm.realm.clone(), vpc), why.to_string());
             }
         }
@@ -139,23 +156,76 @@ impl Built {
         let is_there = |id: &VpcId| fabric.vpcs.iter().any(|net| net.id == *id);
         let gone: Vec<VpcId> = self.vpcs.keys().filter(|id| !is_there(id)).copied().collect();
         gone.iter().filter_map(|id| self.vpcs.remove(id)).for_each(|vpc| ground.left += vpc.forget(work));
-        for net in &fabric.vpcs {
+        let has_somebody =
+            |door: &Door| fabric.interface_by_id(door.interface).is_some_and(|index| fabric.is_inhabited(index));
+        let rulesets = fabric.vpcs.iter().map(|net| {
             let mut ruleset = ruleset::of(fabric, net.id);
-            let has_somebody =
-                |door: &Door| fabric.interface_by_id(door.interface).is_some_and(|index| fabric.is_inhabited(index));
             ruleset.doors.retain(has_somebody);
-            if let Err(failure) = self.settle(ground, (net, &ruleset), (work, progress)) {
-                faults.push((net.id, failure));
-            }
+            (net.id, ruleset)
+        });
+        let rulesets: BTreeMap<VpcId, Ruleset> = rulesets.collect();
+        for net in &fabric.vpcs {
+            let Some(ruleset) = rulesets.get(&net.id) else { continue };
+            faults.extend(ruleset.left_out.iter().map(|other| (net.id, Refused::LeftOut(*other))));
+            faults.extend(self.furnish(ground, (net, ruleset), work).err().map(|why| (net.id, why)));
+        }
+        faults.extend(self.part_and_join(&rulesets));
+        for (id, ruleset) in &rulesets {
+            let settled = self.vpcs.get_mut(id).map_or(Ok(()), |vpc| vpc.settle(ruleset, (work, progress)));
+            faults.extend(settled.err().map(|why| (*id, why.into())));
         }
         faults
     }
 
-    fn settle(
+    /// Parts networks that no peering joins any more, and joins those that one does now.
+    fn part_and_join(&mut self, rulesets: &BTreeMap<VpcId, Ruleset>) -> Vec<(VpcId, Refused)> {
+        let mut faults: Vec<(VpcId, Refused)> = Vec::new();
+        let blocks = |of: VpcId, other: VpcId| {
+            let crossing = rulesets.get(&of)?.crossings.iter().find(|crossing| crossing.vpc == other)?;
+            Some(crossing.blocks.clone())
+        };
+        let there: Vec<VpcId> = self.vpcs.keys().copied().collect();
+        let joined = |one: VpcId, other: VpcId| {
+            let are_there = there.contains(&one) && there.contains(&other);
+            blocks(one, other).zip(blocks(other, one)).filter(|_| are_there)
+        };
+        for (id, vpc) in &mut self.vpcs {
+            let stale = |(other, crossing): &(&VpcId, &Joined)| {
+                joined(*id, **other).is_none_or(|(theirs, own)| (own, theirs) != crossing.blocks)
+            };
+            let stale: Vec<_> = vpc.crossings.iter().filter(stale).map(|(id, joined)| (*id, joined.cable)).collect();
+            for (other, cable) in stale {
+                match vpc.network.part(cable) {
+                    Ok(()) => _ = vpc.crossings.remove(&other),
+                    Err(failure) => faults.push((*id, failure.into())),
+                }
+            }
+        }
+        let pairs = there.iter().flat_map(|one| there.iter().filter(move |other| one < other).map(move |o| (*one, *o)));
+        for (one, other) in pairs {
+            let Some((theirs, own)) = joined(one, other) else { continue };
+            let Some(mut near) = self.vpcs.remove(&one) else { continue };
+            let is_new = !near.crossings.contains_key(&other);
+            if let Some(far) = self.vpcs.get_mut(&other).filter(|_| is_new) {
+                match near.network.join(&mut far.network) {
+                    Ok((cable, far_cable)) => {
+                        far.crossings.insert(one, Joined { cable: far_cable, blocks: (theirs.clone(), own.clone()) });
+                        near.crossings.insert(other, Joined { cable, blocks: (own, theirs) });
+                    }
+                    Err(failure) => faults.push((one, failure.into())),
+                }
+            }
+            self.vpcs.insert(one, near);
+        }
+        faults
+    }
+
+    /// Makes the network of a VPC, with its interfaces.
+    fn furnish(
         &mut self,
         ground: &mut Ground,
         (net, ruleset): (&VpcNet, &Ruleset),
-        (work, progress): (&Work, &Arc<Progress>),
+        work: &Work,
     ) -> Result<(), Refused> {
         if ruleset.doors.is_empty() {
             // A VPC that nobody is in costs nothing.
@@ -168,22 +238,12 @@ impl Built {
                 ground.take()?;
                 let mut network = Network::new(&ground.inside, &net.cidrs)?;
                 network.forward()?;
-                place.insert(Vpc { network, interfaces: BTreeMap::new() })
+                place.insert(Vpc { network, interfaces: BTreeMap::new(), crossings: BTreeMap::new() })
             }
         };
         vpc.network.reblock(&net.cidrs)?;
         ground.left += vpc.take_away(&ruleset.doors, work)?;
-        // Whoever found no room is left out, and the others have their rules all the same.
-        let added = vpc.add(&ruleset.doors, ground);
-        vpc.network.enforce(ruleset, &vpc.cables())?;
-        let place = |plugged: &Plugged| Place {
-            namespace: plugged.namespace.clone(),
-            address: plugged.plug.address,
-            progress: Arc::clone(progress),
-        };
-        // Nobody is told of an interface before its rules are in force.
-        work.places.write().extend(vpc.interfaces.iter().map(|(id, plugged)| (*id, place(plugged))));
-        added
+        vpc.add(&ruleset.doors, ground)
     }
 }
 
@@ -191,6 +251,23 @@ impl Vpc {
     /// The router's and those of interfaces.
     fn namespaces(&self) -> usize {
         1 + self.interfaces.len()
+    }
+
+    /// Has the rules and routes in force, and tells of the interfaces: of none before.
+    fn settle(&mut self, ruleset: &Ruleset, (work, progress): (&Work, &Arc<Progress>)) -> Result<(), Failure> {
+        for door in &ruleset.doors {
+            if let Some(plugged) = self.interfaces.get(&door.interface) {
+                self.network.reroute(plugged.plug.cable, &door.routes)?;
+            }
+        }
+        self.network.enforce(ruleset, &self.cables())?;
+        let place = |plugged: &Plugged| Place {
+            namespace: plugged.namespace.clone(),
+            address: plugged.plug.address,
+            progress: Arc::clone(progress),
+        };
+        work.places.write().extend(self.interfaces.iter().map(|(id, plugged)| (*id, place(plugged))));
+        Ok(())
     }
 
     /// Takes away what is there no longer, or at another address; says how many.
@@ -224,7 +301,9 @@ impl Vpc {
     }
 
     fn cables(&self) -> Cables {
-        self.interfaces.iter().map(|(id, plugged)| (*id, plugged.plug.cable)).collect()
+        let doors = self.interfaces.iter().map(|(id, plugged)| (*id, plugged.plug.cable)).collect();
+        let crossings = self.crossings.iter().map(|(id, joined)| (*id, joined.cable)).collect();
+        Cables { doors, crossings }
     }
 
     /// Lets go of the network, and says how many namespaces it had. What is still open in it reaches nobody.
