@@ -196,6 +196,26 @@ def test_the_internal_load_balancer_answers_inside_those_whom_its_groups_let_in(
 
 
 @both
+def test_a_program_of_the_host_is_reached_at_the_port_that_it_is_attached_to(scene):
+    url = f"http://10.0.10.10:{PORT}/hello"
+    equal(scene.program.curl(url), (28, ""))
+    scene.chain.permit("target_sg", "target_sg", PORT)
+
+    def answer():
+        code, text = scene.program.curl(url)
+        return json.loads(text) if code == 0 else None
+
+    equal(until("it answers", answer, 10)["backend"], "kernel-a")
+    # Another port of it refuses, whatever the groups let through.
+    scene.chain.permit("target_sg", "target_sg", PORT + 1)
+    until("a port that nobody serves refuses", lambda: scene.program.curl(f"http://10.0.10.10:{PORT + 1}/") == (7, ""), 10)
+    scene.server.tidegate("detach", f"10.0.10.10:{PORT}")
+    until("nobody is there", lambda: scene.program.curl(url) == (28, ""), 10)
+    scene.server.tidegate("attach", "--security-group", scene.stack["target_sg"], f"10.0.10.10:{PORT}", scene.chain.backends[0].address)
+    equal(until("it is there again", answer, 10)["backend"], "kernel-a")
+
+
+@both
 def test_nothing_outside_reaches_it_and_it_reaches_nothing_outside(scene):
     # 7 is no way there, 28 silence; the host's loopback has a server that the program must not see.
     address = f"http://{PROGRAM}:{PORT}/hello"
@@ -255,7 +275,7 @@ def test_an_interface_that_is_let_go_is_gone(scene):
 
 
 def test_interfaces_beyond_the_descriptors_reach_nobody_and_are_told():
-    # (400 - 128) / 4 descriptors are for networks, three of four of these for namespaces.
+    # (400 - 128) / 4 descriptors are for networks; of these, two eighths are for sockets.
     server = harness.Server(args=["--fabric", "kernel"], files=400)
     try:
         ec2 = server.clients().ec2
@@ -265,21 +285,21 @@ def test_interfaces_beyond_the_descriptors_reach_nobody_and_are_told():
         def faults():
             return server.tidegate("status", "--output", "json").json["fabric_faults"]
 
-        for last in range(10, 60):
+        for last in range(10, 61):
             server.tidegate("attach", "--vpc", vpc, f"10.0.0.{last}:80", "127.0.0.1:9")
-        until("as many are there as may be", lambda: len(namespaces(server)) == 51, 20)
-        until("50 interfaces and a router fit", lambda: not faults(), 10)
+        until("as many are there as may be", lambda: len(namespaces(server)) == 52, 20)
+        until("51 interfaces and a router fit", lambda: not faults(), 10)
         server.tidegate("attach", "--vpc", vpc, "10.0.0.99:80", "127.0.0.1:9")
         [fault] = until("one more does not", faults, 10)
         equal(fault["vpc"], vpc)
         assert "ulimit -Hn" in fault["why"], fault
-        equal(len(namespaces(server)), 51)
+        equal(len(namespaces(server)), 52)
         told = server.tidegate("status").stdout
         assert vpc in told and "ulimit -Hn" in told, told
         assert "tidegate_fabric_faults 1" in harness.request(server.api, "/metrics").text
         server.tidegate("detach", "--vpc", vpc, "10.0.0.10:80")
         until("there is room again", lambda: not faults(), 20)
-        equal(len(namespaces(server)), 51)
+        equal(len(namespaces(server)), 52)
     finally:
         server.close()
 

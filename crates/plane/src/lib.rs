@@ -25,6 +25,8 @@ mod nlb;
 pub mod pace;
 mod plane;
 mod readied;
+#[cfg(target_os = "linux")]
+mod relays;
 pub mod report;
 mod shared;
 mod sockets;

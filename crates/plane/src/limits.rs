@@ -57,8 +57,8 @@ pub const OFFERED_SOCKETS_MAX: usize = 16;
 /// have room for. Above: a listener has none, and `tidegate status` says so.
 pub const INTERNET_SOCKETS_MAX: usize = 64;
 
-/// Descriptors that private networks of the kernel may hold, where the process has so many: three of four are interfaces', and routers', one is
-/// for the sockets of load balancers' nodes there. Ours. Above: an interface reaches nobody and nobody reaches it, or a node does not listen, and
+/// Descriptors that private networks of the kernel may hold, where the process has so many: three of four are interfaces', and routers', of
+/// the others half are for sockets of load balancers' nodes and half for those of attached programs of the host. Ours. Above: an interface reaches nobody and nobody reaches it, or a node does not listen, and
 /// `tidegate status` says so; the gateway and links do not need either.
 pub const NETWORK_DESCRIPTORS_MAX: usize = 8_192;
 

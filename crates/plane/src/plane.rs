@@ -47,6 +47,8 @@ use crate::identity::voucher::Named;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
 use crate::nlb::probe::Lookout;
 use crate::nlb::relay::{self, Asked};
+#[cfg(target_os = "linux")]
+use crate::relays::Relays;
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::sockets::{Behind, Sockets};
 use crate::targets::health::{Newest, Probers};
@@ -349,10 +351,12 @@ fn follow(
 ) -> Option<JoinHandle<()>> {
     let Engine::Kernel(engine) = &shared.config.engine else { return None };
     let mut worked_off = engine.worked_off();
+    let mut relays = Relays::new(Arc::clone(engine), shared.config.client_connections_max());
     let (shared, connections, sockets) = (Arc::clone(shared), Arc::clone(connections), Arc::clone(sockets));
     Some(handle.spawn(task::watched(async move {
         while worked_off.changed().await.is_ok() {
             sockets.lock().reconcile(&Handle::current(), &shared, &connections);
+            relays.reconcile(&shared, &connections);
         }
     })))
 }

@@ -135,6 +135,15 @@ impl Destination {
     }
 }
 
+/// Who sends, for an interface that sees this address: what has it in the interface's own VPC, or where a route of its own leads.
+#[must_use]
+pub fn sender(fabric: &Fabric, seen_by: InterfaceIndex, address: Ipv4Addr) -> End {
+    match fabric.interface(seen_by) {
+        Some(receiver) => Destination::Address(receiver.vpc, address).end(fabric, End::Interface(seen_by)),
+        None => End::Address(address),
+    }
+}
+
 /// What answers at a destination when this one asks, whatever is let through.
 #[must_use]
 pub fn answers(fabric: &Fabric, (from, to): (End, Destination), port: u16) -> Way {

@@ -10,6 +10,7 @@ use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{Balancer, Listener, Node};
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::verdict::End;
+use topology::way;
 
 use super::{connections, direct};
 use crate::answer::body::Body;
@@ -67,9 +68,8 @@ impl Approach {
             }
             Self::Internet => balancers.faces_internet(listener).then(|| End::Address(public_address(peer.ip()))),
             Self::Inside(node) => {
-                let (fabric, address) = (&realm.fabric, public_address(peer.ip()));
-                let vpc = fabric.interface(fabric.interface_by_id(node)?)?.vpc;
-                Some(fabric.interface_at(vpc, address).map_or(End::Address(address), End::Interface))
+                let fabric = &realm.fabric;
+                Some(way::sender(fabric, fabric.interface_by_id(node)?, public_address(peer.ip())))
             }
         }
     }

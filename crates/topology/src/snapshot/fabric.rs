@@ -346,6 +346,15 @@ impl Fabric {
         has_somebody && self.interface(index).is_some_and(is_there)
     }
 
+    /// The ports of interfaces that programs of the host are attached to, one by one.
+    pub fn ports_of_the_host(&self) -> impl Iterator<Item = (NetworkInterfaceId, u16)> {
+        self.attachments.iter().flat_map(|(index, list)| {
+            let id = self.interface(*index).map(|interface| interface.id);
+            let ports = list.iter().filter(|(_, at)| at.host().is_some()).filter_map(|(port, _)| *port);
+            id.into_iter().flat_map(move |id| ports.clone().map(move |port| (id, port)))
+        })
+    }
+
     /// Where a connection to this interface and port ends. An exact port wins over "every port", and a port of the host over a program that
     /// has the interface.
     #[must_use]

@@ -23,8 +23,8 @@ use topology::snapshot::Snapshot;
 
 use self::build::Builder;
 
-/// One descriptor of so many is for sockets that listen.
-const SOCKETS_PART: usize = 4;
+/// One descriptor of so many is for sockets of load balancers' nodes, and one for those of attached programs of the host.
+const SOCKETS_PART: usize = 8;
 /// After a change that the kernel refused, when it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Connections that a program of a private network may have begun and a listener has not taken.
@@ -90,7 +90,7 @@ impl KernelEngine {
         let sockets_max = descriptors / SOCKETS_PART;
         let inside = Inside::start().map_err(failed)?;
         let work = Arc::<Work>::default();
-        let (builder, shared) = (Builder::new(inside.clone(), descriptors - sockets_max), Arc::clone(&work));
+        let (builder, shared) = (Builder::new(inside.clone(), descriptors - 2 * sockets_max), Arc::clone(&work));
         thread::Builder::new().name("networks".to_owned()).spawn(move || shared.work(builder))?;
         Ok(Self { inside, work, sockets_max })
     }
@@ -168,7 +168,7 @@ impl KernelEngine {
         socket.listen(BACKLOG.unsigned_abs())?.into_std()
     }
 
-    /// How many sockets may listen at interfaces.
+    /// How many sockets may listen at nodes of load balancers, and how many for attached programs.
     pub(crate) const fn sockets_max(&self) -> usize {
         self.sockets_max
     }
