@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,20 +18,32 @@ const COUNTED: usize = 300;
 
 /// Kinds of requests, each with the most instructions that one of it may cost in the dev build: what it cost when the row was last
 /// written, and 6 % for another machine's libraries. A feature that is worth more raises its row in the same commit.
-const BOUNDS: [(&str, u64); 3] = [
+const BOUNDS: [(&str, u64); 4] = [
     ("HTTP API, GET through link and load balancer", 203_600),
     ("REST API, POST of 1 KiB checked by a model", 683_500),
+    ("the same GET over HTTP/2", 257_500),
     ("the same GET past 1,000 rules of the listener", 213_100),
 ];
 
 /// Rules that the last kind passes.
 const RULES: usize = 1_000;
 
+/// Which kind that is.
+const PAST_RULES: usize = BOUNDS.len() - 1;
+
 /// One kind of request, as bytes.
 struct Asked {
     name: &'static str,
     bound: u64,
-    bytes: Vec<u8>,
+    how: How,
+}
+
+/// How it is asked, the same each time.
+enum How {
+    /// With these bytes.
+    Http1(Vec<u8>),
+    /// With these headers (RFC 7541), each time on a stream of its own.
+    Http2(Vec<u8>),
 }
 
 /// `cargo xtask instructions`: counts for the dev build, and judges.
@@ -75,15 +88,18 @@ fn count_in(root: &Path, (binary, python): (&Path, &Path), dir: &Path) -> Result
     };
     let mut counts = Vec::new();
     for (at, asked) in kinds(&stack, &posted).into_iter().enumerate() {
-        if at == 2 {
+        if at == PAST_RULES {
             control(&["--instr=off"])?;
             bench_stack::rules(root, python, &server, (dir, RULES))?;
         }
         control(&["--instr=on"])?;
         let mut connection = connect(server.url("public"))?;
-        ask(&mut connection, &asked, WARMING)?;
+        if matches!(asked.how, How::Http2(_)) {
+            connection.write_all(PREFACE).map_err(|e| e.to_string())?;
+        }
+        ask(&mut connection, &asked, 0..WARMING)?;
         control(&["--zero"])?;
-        ask(&mut connection, &asked, COUNTED)?;
+        ask(&mut connection, &asked, WARMING..WARMING + COUNTED)?;
         control(&["--dump"])?;
         // Dumps are numbered from 1.
         let total = total(&dir.join(format!("out.{}", at + 1)))?;
@@ -93,16 +109,28 @@ fn count_in(root: &Path, (binary, python): (&Path, &Path), dir: &Path) -> Result
 }
 
 fn kinds(stack: &Stack, posted: &Posted) -> Vec<Asked> {
-    let [(plain, plain_bound), (checked, checked_bound), (past_rules, rules_bound)] = BOUNDS;
+    let [(plain, plain_bound), (checked, checked_bound), (http2, http2_bound), (past_rules, rules_bound)] = BOUNDS;
     let get = format!("GET /hello HTTP/1.1\r\nHost: {}\r\n\r\n", stack.host);
     let (host, body) = (&posted.host, &posted.body);
     let head = format!("POST /live/checked HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n");
     let post = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
     vec![
-        Asked { name: plain, bound: plain_bound, bytes: get.clone().into_bytes() },
-        Asked { name: checked, bound: checked_bound, bytes: post.into_bytes() },
-        Asked { name: past_rules, bound: rules_bound, bytes: get.into_bytes() },
+        Asked { name: plain, bound: plain_bound, how: How::Http1(get.clone().into_bytes()) },
+        Asked { name: checked, bound: checked_bound, how: How::Http1(post.into_bytes()) },
+        Asked { name: http2, bound: http2_bound, how: How::Http2(headers(&stack.host)) },
+        Asked { name: past_rules, bound: rules_bound, how: How::Http1(get.into_bytes()) },
     ]
+}
+
+/// The headers of that GET: `GET` and `http` by their numbers in the static table, path and authority by their names' (RFC 7541, appendix A).
+fn headers(host: &str) -> Vec<u8> {
+    let mut block = vec![0x82, 0x86];
+    for (name, value) in [(4, "/hello"), (1, host)] {
+        // A host and a path of the stack are shorter than 127 bytes.
+        block.extend_from_slice(&[name, value.len() as u8]);
+        block.extend_from_slice(value.as_bytes());
+    }
+    block
 }
 
 fn connect(url: &str) -> Result<TcpStream, String> {
@@ -115,9 +143,17 @@ fn connect(url: &str) -> Result<TcpStream, String> {
 /// What the backend says to everything.
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: text/plain\r\n\r\nhello";
 
-fn ask(connection: &mut TcpStream, asked: &Asked, times: usize) -> Outcome {
-    for _ in 0..times {
-        connection.write_all(&asked.bytes).map_err(|e| e.to_string())?;
+/// Asks the requests of these numbers.
+fn ask(connection: &mut TcpStream, asked: &Asked, numbers: Range<usize>) -> Outcome {
+    for number in numbers {
+        let bytes = match &asked.how {
+            How::Http1(bytes) => bytes,
+            How::Http2(block) => {
+                ask_framed(connection, block, number).map_err(|e| format!("{}: {e}", asked.name))?;
+                continue;
+            }
+        };
+        connection.write_all(bytes).map_err(|e| e.to_string())?;
         let mut answer = Vec::new();
         while !answer.ends_with(b"hello") {
             let mut piece = [0; 4096];
@@ -129,6 +165,37 @@ fn ask(connection: &mut TcpStream, asked: &Asked, times: usize) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// What a client's connection over HTTP/2 begins with, and settings that set nothing (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Asks with these headers on the stream of this number, and reads frames to the end of its answer (RFC 9113, section 4.1).
+fn ask_framed(connection: &mut TcpStream, block: &[u8], number: usize) -> std::io::Result<()> {
+    const HEADERS: u8 = 1;
+    const END_STREAM: u8 = 1;
+    const END_HEADERS: u8 = 4;
+    /// Status 200 by its number in the static table.
+    const OK: u8 = 0x88;
+    let stream = 2 * number as u32 + 1;
+    let head = [&(block.len() as u32).to_be_bytes()[1..], &[HEADERS, END_STREAM | END_HEADERS], &stream.to_be_bytes()];
+    connection.write_all(&[&head.concat(), block].concat())?;
+    loop {
+        let mut head = [0; 9];
+        connection.read_exact(&mut head)?;
+        let [a, b, c, kind, flags, id @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        connection.read_exact(&mut payload)?;
+        if u32::from_be_bytes(id) != stream {
+            continue;
+        }
+        if kind == HEADERS && payload.first() != Some(&OK) {
+            return Err(std::io::Error::other("the status is not 200"));
+        }
+        if kind <= HEADERS && flags & END_STREAM != 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// A backend of any number of connections, each served by a thread until its client goes.

@@ -196,9 +196,19 @@ pub const LINK_USED_INTERVAL: Duration = Duration::from_secs(60);
 /// names none). One more waits for a place.
 pub const CLIENT_STREAMS_MAX: u32 = 128;
 
-/// How often a silent HTTP/2 client is pinged: 30 s. One that does not answer within 20 s (hyper's own limit) is closed, since
+/// How often a silent HTTP/2 client is pinged: 30 s after its last request or its last answer to a ping, or up to one sweep earlier. Ours:
 /// no timeout of a head can end such a connection.
 pub const CLIENT_PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long one may leave a ping without an answer: 20 s, or up to one sweep more. Ours. Above: the connection is closed.
+pub const CLIENT_PONG_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Streams that a connection may have this end reset for errors of its own: 1,024. Ours, h2's default. Above: the connection is closed.
+pub const CLIENT_RESETS_MAX: usize = 1024;
+
+/// Looks of a connection over HTTP/2 at what has become ready, before its thread looks at others: 8. One look is enough for what is ready
+/// when it begins; what that makes ready is looked at in the next. Ours.
+pub const CLIENT_LOOKS_MAX: usize = 8;
 
 /// How long a listener waits for the rest of what may be an HTTP/2 preface before it looks again: 5 ms, far below what a
 /// person notices and far above what a segment in one piece needs.

@@ -269,7 +269,7 @@ impl Plane {
         let (request, lines) = SentBody::of_hyper(request);
         let request = (request, Spelling::framed(lines));
         let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
-        body::for_hyper(response)
+        body::for_http2(response)
     }
 
     /// Carries out a request as if a client at this address had sent it to the socket of a listener that is there, or else to a public

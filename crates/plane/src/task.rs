@@ -2,6 +2,7 @@
 //! hears of it: `tidegate_task_panics_total`, and every scene of the tests.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::rt::Executor;
@@ -43,7 +44,17 @@ where
     tokio::spawn(watched(future))
 }
 
-/// Spawns what hyper wants spawned: each stream of an HTTP/2 connection.
+/// Does one of the things that a task does for several. A panic in it is counted and ends that one alone: `None`. Its caller lets go of
+/// what it was done with.
+pub(crate) fn contained<T>(step: impl FnOnce() -> T) -> Option<T> {
+    let step = AssertUnwindSafe(|| {
+        let _alarm = Alarm;
+        step()
+    });
+    catch_unwind(step).ok()
+}
+
+/// Spawns what hyper wants spawned for connections to others.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tasks;
 
@@ -67,5 +78,8 @@ mod tests {
         assert_eq!(panics(), before);
         assert!(spawn(async { panic!("on purpose") }).await.is_err());
         assert_eq!(panics(), before + 1);
+        assert_eq!((contained(|| 1), panics()), (Some(1), before + 1));
+        assert_eq!(contained(|| panic!("on purpose")), None::<()>);
+        assert_eq!(panics(), before + 2);
     }
 }

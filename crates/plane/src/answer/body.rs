@@ -197,8 +197,8 @@ impl WithFraming for Body {
     }
 }
 
-/// An answer for a connection of hyper's, which writes all of the framing but what is said of a body that does not come.
-pub(crate) fn for_hyper(mut answer: Response<Body>) -> Response<Body> {
+/// An answer for a connection over HTTP/2 or one of hyper's, which says by itself where a body ends; its length stands in the head.
+pub(crate) fn for_http2(mut answer: Response<Body>) -> Response<Body> {
     let framing = answer.body().framing();
     framing::write_length(answer.headers_mut(), framing);
     answer

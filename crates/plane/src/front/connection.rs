@@ -9,27 +9,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::arrival::Arrival;
-use super::flow::{Flowing, Owing};
+use super::flow::Owing;
+use super::http2;
 use super::watch::{Connections, Watch};
 use super::{Door, Manners};
 use crate::answer::body::Body;
 use crate::http::body::SentBody;
 use crate::http1::server as http1;
 use crate::http1::spelling::Spelling;
-use crate::limits::{
-    CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAM_WINDOW_BYTES, CLIENT_STREAMS_MAX, CLIENT_WINDOW_BYTES,
-    HELD_PIECE_BYTES, PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
-};
-use crate::spare;
-use crate::task::Tasks;
+use crate::limits::{CLIENT_HEAD_TIMEOUT, PREFACE_LOOKS_MAX, PREFACE_PAUSE};
 
 /// Serves a connection to its end.
 pub(crate) async fn carry<S, D>(
@@ -55,26 +47,9 @@ where
             Served::new(connection, (connections, watch)).await
         }
         Spoken::Http2 => {
-            let flowing = Arc::clone(&watch);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let (request, lines) = SentBody::of_hyper(request);
-                let answering = spare::lodge(service(request, Spelling::framed(lines)));
-                let flowing = Arc::clone(&flowing);
-                async move { answering.await.map(|answer| Flowing::answer(answer, &flowing)) }
-            });
-            let mut builder = http2::Builder::new(Tasks);
-            builder
-                .timer(TokioTimer::new())
-                .max_concurrent_streams(CLIENT_STREAMS_MAX)
-                .keep_alive_interval(CLIENT_PING_INTERVAL)
-                .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)
-                .initial_connection_window_size(CLIENT_WINDOW_BYTES)
-                .max_send_buf_size(HELD_PIECE_BYTES)
-                // A head is far below u32's end.
-                .max_header_list_size(u32::try_from(REQUEST_HEAD_READ_BYTES_MAX).unwrap_or(u32::MAX));
-            let served = Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch));
+            let connection = http2::Connection::new(stream, service, Arc::clone(&watch));
             // Boxed, so that a connection of HTTP/1.1 has no room for it.
-            Box::pin(served).await.map_err(io::Error::other)
+            Box::pin(Served::new(connection, (connections, watch))).await
         }
     }
 }
@@ -136,15 +111,14 @@ where
     }
 }
 
-impl<I, S> Winding for http2::Connection<TokioIo<I>, S, Tasks>
+impl<S, F, Fut> Winding for http2::Connection<S, F, Fut>
 where
-    I: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: HttpService<Incoming, ResBody = Flowing>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    S::Future: Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,
+    Fut: Future<Output = Result<Response<Body>, Infallible>> + 'static,
 {
-    fn wind_up(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
+    fn wind_up(mut self: Pin<&mut Self>) {
+        http2::Connection::wind_up(&mut self);
     }
 
     fn give_up(self: Pin<&mut Self>) -> bool {

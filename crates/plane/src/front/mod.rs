@@ -5,6 +5,7 @@ pub(crate) mod arrival;
 pub(crate) mod connection;
 pub(crate) mod flow;
 pub(crate) mod handshake;
+mod http2;
 pub(crate) mod listen;
 pub(crate) mod tap;
 pub(crate) mod watch;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::connection::Spoken;
-use super::flow::{Flows, READ_SWEEPS, REQUEST_SWEEPS};
+use super::flow::{READ_SWEEPS, REQUEST_SWEEPS};
 use crate::guard::{Guard, Lasting};
 use crate::limits::IDLE_SWEEP_INTERVAL;
 
@@ -55,8 +55,6 @@ pub(crate) struct Watch {
     /// Sweeps for which it may wait for a request.
     patience: u32,
     spoken: Spoken,
-    /// Answers under way over HTTP/2.
-    pub(crate) flows: Flows,
     connections: Arc<Connections>,
 }
 
@@ -105,20 +103,18 @@ impl Connections {
         }
     }
 
-    /// Marks the connections that have waited for their client for too long, and ends answers that it does not take. Called once in
-    /// each interval.
+    /// Marks the connections that have waited for their client for too long, and has those over HTTP/2 look at each of their answers.
+    /// Called once in each interval.
     pub(crate) fn sweep(&self) {
         let now = self.sweeps.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        let mut overdue = Vec::new();
         for (waker, watch) in self.places.lock().taken.iter().flatten() {
             if watch.is_overdue(now) {
                 watch.expired.store(true, Ordering::Relaxed);
                 waker.wake_by_ref();
+            } else if watch.spoken == Spoken::Http2 {
+                waker.wake_by_ref();
             }
-            overdue.append(&mut watch.flows.overdue(now));
         }
-        // What is let go of here may lead anywhere: not while the lock is held.
-        drop(overdue);
     }
 
     pub(crate) fn enter(&self, waker: &Waker, watch: &Arc<Watch>) -> usize {
@@ -159,7 +155,6 @@ impl Watch {
             endless: AtomicBool::new(false),
             patience: sweeps(idle),
             spoken,
-            flows: Flows::default(),
             connections: Arc::clone(connections),
         })
     }

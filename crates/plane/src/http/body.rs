@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::RecvStream;
 use http::{Method, Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -62,8 +63,8 @@ impl std::error::Error for BodyFault {}
 pub(crate) enum Coming {
     /// Over HTTP/1.1.
     Http1(Fed),
-    /// Over a connection that hyper reads.
-    Hyper(Streamed),
+    /// Over HTTP/2, or over a connection that hyper reads.
+    Streamed(Streamed),
 }
 
 impl HttpBody for Coming {
@@ -73,23 +74,21 @@ impl HttpBody for Coming {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         match self.get_mut() {
             Self::Http1(body) => Pin::new(body).poll_frame(cx),
-            Self::Hyper(body) => body
-                .poll_frame(cx)
-                .map_err(|error| if broke_off(&error) { BodyFault::ClientGone } else { BodyFault::Malformed }),
+            Self::Streamed(body) => body.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Http1(body) => body.is_end_stream(),
-            Self::Hyper(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Http1(body) => body.size_hint(),
-            Self::Hyper(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
         }
     }
 }
@@ -110,7 +109,7 @@ enum Sent {
 }
 
 /// A request's body in memory, with its place among those that may be.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ReadBody {
     bytes: Bytes,
     /// Boxed, so that requests without a body carry nothing of it about.
@@ -154,7 +153,7 @@ impl SentBody {
     pub(crate) fn http1(framing: Framing, fed: Option<Fed>) -> Self {
         let kind = match fed {
             Some(fed) => Sent::Coming(Coming::Http1(fed)),
-            None => Sent::Read(ReadBody::new(Bytes::new(), None)),
+            None => Sent::Read(ReadBody::default()),
         };
         Self { kind, framing }
     }
@@ -168,7 +167,25 @@ impl SentBody {
             Some(bytes) => Framing::Length(bytes),
             None => Framing::Chunked,
         };
-        (Request::from_parts(parts, Self { kind: Sent::Coming(Coming::Hyper(Streamed::new(body))), framing }), lines)
+        let kind = Sent::Coming(Coming::Streamed(Streamed::hyper(body)));
+        (Request::from_parts(parts, Self { kind, framing }), lines)
+    }
+
+    /// The same over HTTP/2, whose connection sees that as many bytes come as are said.
+    pub(crate) fn of_stream(request: Request<RecvStream>) -> (Request<Self>, FramingLines) {
+        let (mut parts, stream) = request.into_parts();
+        let lines = FramingLines::take(&mut parts.headers);
+        // What follows CONNECT is no body.
+        let is_over = stream.is_end_stream() || parts.method == Method::CONNECT;
+        let (kind, framing) = match lines.bytes() {
+            _ if is_over && lines.length().is_none() => (Sent::Read(ReadBody::default()), Framing::None),
+            _ if is_over => (Sent::Read(ReadBody::default()), Framing::Length(0)),
+            length => {
+                let framing = length.map_or(Framing::Chunked, Framing::Length);
+                (Sent::Coming(Coming::Streamed(Streamed::stream(stream, length))), framing)
+            }
+        };
+        (Request::from_parts(parts, Self { kind, framing }), lines)
     }
 
     /// Of a request that is here whole, whatever its sender says of its framing.
@@ -548,7 +565,7 @@ impl HttpBody for RequestBody {
 }
 
 /// Whether the connection ended within the body, rather than the body being nonsense.
-fn broke_off(error: &hyper::Error) -> bool {
+pub(super) fn broke_off(error: &hyper::Error) -> bool {
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         return true;
     }

@@ -1,6 +1,6 @@
-//! How a message's body is framed, as one value: [`Framing`] is made where a message enters (`http1::head`, hyper's connections, the
-//! constructors of bodies), travels with the body, and is written by whoever writes the head (`http1::encode`, [`write_length`] for
-//! hyper). No header says it in between: `Content-Length` and `Transfer-Encoding` leave the headers at the entrance, and no encoder
+//! How a message's body is framed, as one value: [`Framing`] is made where a message enters (`http1::head`, `http::body` for
+//! HTTP/2 and hyper's connections, the constructors of bodies), travels with the body, and is written by whoever writes the head
+//! (`http1::encode`, [`write_length`] for the same). No header says it in between: `Content-Length` and `Transfer-Encoding` leave the headers at the entrance, and no encoder
 //! takes them from there. What stood in them is kept as [`FramingLines`] for those who show or judge what a client sent.
 //!
 //! Also refuses requests whose framing or target could be read in two ways and that their connection lets through: a missing or second
@@ -73,7 +73,7 @@ pub(crate) trait WithFraming {
     fn framing(&self) -> Framing;
 }
 
-/// Says to a connection of hyper's how long a body is; the rest of the framing it does itself.
+/// Says in a head how long a body is, for HTTP/2 or a connection of hyper's: the rest of the framing is in frames, or hyper's.
 pub(crate) fn write_length(headers: &mut HeaderMap, framing: Framing) {
     headers.remove(TRANSFER_ENCODING);
     match framing {
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_of_hypers_is_told_the_length_and_nothing_else() {
+    fn a_head_for_http2_or_hyper_tells_the_length_and_nothing_else() {
         for (framing, expected) in [(Framing::None, None), (Framing::Length(7), Some("7")), (Framing::Chunked, None)] {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("3"));

@@ -5,7 +5,8 @@
 
 use http::HeaderMap;
 use http::header::{
-    CONNECTION, COOKIE, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, UPGRADE,
+    CONNECTION, COOKIE, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 
 use super::survey::{HopByHop, Survey};
@@ -48,6 +49,20 @@ fn strip(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
     strip_connection(headers, seen, own);
     if seen.hop.has(HopByHop::TRAILER) && !seen.hop.has(HopByHop::CODING) {
         headers.remove(TRAILER);
+    }
+}
+
+/// Removes from an answer what HTTP/2 has no place for (RFC 9113, section 8.2.2), whoever put it there.
+pub(crate) fn strip_for_http2(headers: &mut HeaderMap) {
+    let is_of_http1 = |name: &HeaderName| match *name {
+        CONNECTION | TE | TRANSFER_ENCODING | UPGRADE => true,
+        _ => *name == KEEP_ALIVE || *name == PROXY_CONNECTION,
+    };
+    if headers.keys().any(is_of_http1) {
+        strip_nominated(headers);
+        for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
+            headers.remove(name);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! requests. Nothing here knows an API, a rule or a target.
 
 pub(crate) mod body;
+pub(crate) mod date;
 pub(crate) mod forwarding;
 pub(crate) mod framing;
 pub(crate) mod gathered;

@@ -1,13 +1,10 @@
 //! Writes heads and frames bodies (RFC 9112, sections 4 to 7). The framing is that of the body, as a value; lines of headers that would
 //! say anything of it are left out, whoever put them there.
 
-use std::cell::RefCell;
-use std::time::{Duration, SystemTime};
-
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, Version};
 
-use crate::clock;
+use crate::http::date;
 use crate::http::framing::Framing;
 
 /// How a body is written.
@@ -225,7 +222,7 @@ pub(crate) fn response(
         out.extend_from_slice(b"connection: keep-alive\r\n");
     }
     if !is_dated {
-        push_date(out);
+        date::with(|date| push_line(out, &DATE, date.as_bytes()));
     }
     out.extend_from_slice(b"\r\n");
     (encoder, stays)
@@ -251,23 +248,6 @@ fn push_hex(number: usize, out: &mut Vec<u8>) {
     for at in (0..digits).rev() {
         out.push(b"0123456789abcdef"[(number >> (4 * at)) & 15]);
     }
-}
-
-thread_local! {
-    /// The line of this second.
-    static DATE_LINE: RefCell<(u64, Vec<u8>)> = const { RefCell::new((u64::MAX, Vec::new())) };
-}
-
-fn push_date(out: &mut Vec<u8>) {
-    let now = clock::since_epoch().as_secs();
-    DATE_LINE.with_borrow_mut(|(second, line)| {
-        if *second != now {
-            *second = now;
-            *line = format!("date: {}\r\n", httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(now)))
-                .into();
-        }
-        out.extend_from_slice(line);
-    });
 }
 
 #[cfg(test)]
