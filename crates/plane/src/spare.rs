@@ -67,10 +67,10 @@ fn keep_room<F: 'static>(mut room: Room<F>) {
 /// A call in a room: it moves as a pointer, and gives the room back when it is over or let go of.
 pub(crate) struct Lodged<F: 'static>(Option<Room<F>>);
 
-/// Puts a call into a room.
-pub(crate) fn lodge<F: 'static>(call: F) -> Lodged<F> {
+/// Puts the call that is made here into a room: it is moved once.
+pub(crate) fn lodge<F: 'static>(make: impl FnOnce() -> F) -> Lodged<F> {
     let mut room = room();
-    room.set(Some(call));
+    room.set(Some(make()));
     Lodged(Some(room))
 }
 
@@ -147,8 +147,8 @@ mod tests {
             let held = Rc::clone(&held);
             async move { Rc::strong_count(&held) }
         };
-        assert_eq!((lodge(call()).await, rooms(call)), (2, 1));
-        let (one, other) = (lodge(call()), lodge(call()));
+        assert_eq!((lodge(call).await, rooms(call)), (2, 1));
+        let (one, other) = (lodge(call), lodge(call));
         assert_eq!((Rc::strong_count(&held), rooms(call)), (3, 0));
         drop(one);
         assert_eq!((Rc::strong_count(&held), rooms(call)), (2, 1));

@@ -240,7 +240,7 @@ where
     }
 
     fn call(&mut self, request: Request<SentBody>, spelling: Spelling) {
-        self.call = Some(spare::lodge((self.service)(request, spelling)));
+        self.call = Some(spare::lodge(|| (self.service)(request, spelling)));
         self.state = State::Call;
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Bells(Mutex<State>);
 struct State {
     /// That of the frames was rung.
     frames: bool,
+    /// That of the input was, and it was not looked at since.
+    input: bool,
     /// Those of these streams were, a bit for each.
     streams: u128,
     task: Option<Waker>,
@@ -29,6 +31,8 @@ const _: () = assert!(CLIENT_STREAMS_MAX <= u128::BITS, "each stream has a bit")
 pub(super) enum Whose {
     /// The frames of the connection.
     Frames,
+    /// The stream that brings them, and so they.
+    Input,
     /// The stream of this number, below [`CLIENT_STREAMS_MAX`].
     Stream(usize),
 }
@@ -78,10 +82,16 @@ impl Bells {
         state.is_awake.then_some(Heard::Frames)
     }
 
+    /// Whether the input's bell was rung since this was last asked.
+    pub(super) fn take_input(&self) -> bool {
+        std::mem::take(&mut self.0.lock().input)
+    }
+
     fn ring(&self, whose: Whose) {
         let mut state = self.0.lock();
         match whose {
             Whose::Frames => state.frames = true,
+            Whose::Input => (state.frames, state.input) = (true, true),
             Whose::Stream(number) => state.streams |= 1 << number,
         }
         if let Some(task) = state.task.as_ref().filter(|_| !state.is_awake) {

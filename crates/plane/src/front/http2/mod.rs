@@ -4,6 +4,7 @@
 
 mod bells;
 mod exchange;
+mod quiet;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::bells::{Bells, Heard, Whose};
 use self::exchange::Exchange;
+use self::quiet::Quiet;
 use super::watch::Watch;
 use crate::answer::body::Body;
 use crate::http::body::SentBody;
@@ -57,8 +59,8 @@ pub(super) struct Connection<S, F, Fut: 'static> {
 
 enum State<S> {
     /// The client's preface is awaited.
-    Handshake(Handshake<S, Bytes>),
-    Open(server::Connection<S, Bytes>, Option<Pings>),
+    Handshake(Handshake<Quiet<S>, Bytes>),
+    Open(server::Connection<Quiet<S>, Bytes>, Option<Pings>),
 }
 
 /// Where a stream stands, and what rings its bell.
@@ -97,7 +99,7 @@ where
         // For the first look.
         frames.wake_by_ref();
         Self {
-            state: State::Handshake(builder.handshake(stream)),
+            state: State::Handshake(builder.handshake(Quiet::new(stream, &bells))),
             service,
             swept: watch.now(),
             watch,
@@ -154,7 +156,7 @@ where
     /// Calls the service for a request, in a free place.
     fn begin(&mut self, request: Request<RecvStream>, reply: SendResponse<Bytes>) {
         let (request, lines) = SentBody::of_stream(request);
-        let call = spare::lodge((self.service)(request, Spelling::framed(lines)));
+        let call = spare::lodge(|| (self.service)(request, Spelling::framed(lines)));
         let exchange = Some(Exchange::Call(call, reply));
         let number = self.free.trailing_zeros() as usize;
         self.free &= !(1 << number);
