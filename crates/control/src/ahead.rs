@@ -1,16 +1,18 @@
 //! What a call carries that takes long to read and needs nothing of the estate, a document or templates: read before the call has its
-//! turn, so that no other call has to wait for it.
+//! turn, so that no other call has to wait for it. And which certificate it needs.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use topology::template::Written;
+use wire::acm::Call as CertificateCall;
 use wire::apigateway::Call as RestCall;
 use wire::apigatewayv2::Call as GatewayCall;
 use wire::elbv2::Call as BalancerCall;
 
+use crate::certified::Wanted;
 use crate::objects::Objects;
-use crate::ops::{apigateway, apigatewayv2, elbv2, gateway_common};
+use crate::ops::{acm, apigateway, apigatewayv2, elbv2, gateway_common};
 
 /// Reads a document in JSON or YAML, within the bounds of those that calls carry.
 ///
@@ -91,6 +93,18 @@ const fn carries_document(call: &wire::Call) -> bool {
         ) | wire::Call::ApiGatewayV2(GatewayCall::ImportApi(_) | GatewayCall::ReimportApi(_))
             | wire::Call::Elbv2(BalancerCall::AddTrustStoreRevocations(_))
     )
+}
+
+/// The certificate that a call needs, if it needs one. A call that will be refused needs none.
+#[must_use]
+pub fn certificate_of(call: &wire::Call) -> Option<Wanted> {
+    match call {
+        wire::Call::Acm(CertificateCall::RequestCertificate(input)) => {
+            let wish = acm::wish(input).ok()?;
+            Some(Wanted::Issued { names: wish.names, key: wish.key })
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 pub mod ahead;
 mod attach;
+pub mod certified;
 pub mod changes;
 mod context;
 mod control;

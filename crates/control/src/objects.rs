@@ -1,5 +1,5 @@
 //! What comes with a call. Objects of S3 that it names: control reads no file; whoever calls it asks which objects a call names,
-//! reads them, and hands the bytes over. And what was read of it before it had its turn, which [`crate::ahead`] brings: here it is only
+//! reads them, and hands the bytes over. A certificate that was made for it ([`crate::certified`]). And what was read of it before it had its turn, which [`crate::ahead`] brings: here it is only
 //! carried, and each operation takes back what it knows.
 
 use std::any::Any;
@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use topology::template::Written;
 use wire::apigatewayv2::{Call as GatewayCall, MutualTlsAuthenticationInput};
 use wire::elbv2::{AddTrustStoreRevocationsInput, Call as BalancerCall, RevocationContent};
+
+use crate::certified::Certified;
 
 /// Bytes of a bundle of certificates. Ours. Above: it cannot be had.
 const BUNDLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -32,6 +34,7 @@ pub struct Objects {
     document: Option<Box<dyn Any + Send>>,
     /// Templates that were judged, by their text.
     templates: BTreeMap<String, Written>,
+    certified: Option<Result<Certified, String>>,
 }
 
 impl Objects {
@@ -45,6 +48,19 @@ impl Objects {
             Some(Ok(bytes)) => Ok(bytes),
             Some(Err(why)) => Err(why.clone()),
             None => Err(format!("{} did not come with the call", name.uri)),
+        }
+    }
+
+    /// Adds the certificate that was made for the call, or why there is none.
+    pub fn bring_certified(&mut self, made: Result<Certified, String>) {
+        self.certified = Some(made);
+    }
+
+    /// The certificate that was made for the call. A call may run twice, so that it stays.
+    pub(crate) fn certified(&self) -> Result<&Certified, String> {
+        match &self.certified {
+            Some(made) => made.as_ref().map_err(Clone::clone),
+            None => Err("no certificate came with the call".to_owned()),
         }
     }
 

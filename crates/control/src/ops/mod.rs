@@ -1,7 +1,7 @@
 //! The operations, one folder or file for each service, one function for each operation: validate, change the draft, shape
 //! the reply. The only place where wire structs meet resources.
 
-mod acm;
+pub(crate) mod acm;
 pub(crate) mod apigateway;
 pub(crate) mod apigatewayv2;
 pub(crate) mod ec2;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use control::certified::Certified;
 use control::changes::Changes;
 use control::notebook::Notebook;
 use control::objects::Objects;
@@ -211,7 +212,8 @@ fn tried(pending: Pending) -> wire::Output {
     })
 }
 
-/// The object that a call names: `s3://BUCKET/KEY` is the file `tests/objects/BUCKET/KEY`, a version `V` of it `KEY@V`.
+/// The object that a call names: `s3://BUCKET/KEY` is the file `tests/objects/BUCKET/KEY`, a version `V` of it `KEY@V`. The certificate
+/// that a call needs is the same for each: for `app.example.com` and what is one level below it.
 fn objects(call: &wire::Call) -> Objects {
     let mut objects = Objects::default();
     for (name, _) in control::objects::named_by(call) {
@@ -220,6 +222,14 @@ fn objects(call: &wire::Call) -> Objects {
         objects.insert(name, std::fs::read(file).map_err(|error| error.kind().to_string()));
     }
     control::ahead::read_ahead(call, &mut objects);
+    if control::ahead::certificate_of(call).is_some() {
+        let text = |name: &str| {
+            let file = format!("{}/tests/objects/certified/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(file).unwrap()
+        };
+        let made = Certified { certificate: text("leaf"), chain: Some(text("chain")), key: text("key") };
+        objects.bring_certified(Ok(made));
+    }
     objects
 }
 

@@ -143,6 +143,7 @@ impl From<&Leaf> for Certificate {
             body: leaf.certificate.clone(),
             chain: None,
             key: PrivateKeyPem(leaf.key.clone()),
+            request: None,
             domain_name: leaf.names[0].clone(),
             alternative_names: leaf.names.clone(),
             serial: String::new(),

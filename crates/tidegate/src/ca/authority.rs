@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use control::certified::KeyAlgorithm;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, RsaKeySize,
 };
 use thiserror::Error;
 
@@ -132,6 +133,11 @@ impl Authority {
 
     /// A certificate for these names, for servers and clients alike.
     pub(crate) fn issue(&self, names: &[String], days: u64) -> Result<Leaf, AuthorityError> {
+        self.issue_with(KeyAlgorithm::P256, names, days)
+    }
+
+    /// The same, with such a key. Making one of RSA takes a while.
+    pub(crate) fn issue_with(&self, key: KeyAlgorithm, names: &[String], days: u64) -> Result<Leaf, AuthorityError> {
         if !(1..=NAMES_MAX).contains(&names.len()) {
             return Err(AuthorityError::Count);
         }
@@ -139,7 +145,11 @@ impl Authority {
             return Err(AuthorityError::Name(wrong.clone()));
         }
         // The serial number is made from the key, so that a key of its own makes it unlike any other.
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let key = match key {
+            KeyAlgorithm::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
+            KeyAlgorithm::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?,
+            KeyAlgorithm::P384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?,
+        };
         let mut params = CertificateParams::new(names.to_vec())?;
         let common = names.first().cloned().unwrap_or_default();
         params.distinguished_name.push(DnType::CommonName, common);

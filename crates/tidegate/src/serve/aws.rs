@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use control::ahead::takes_reading;
+use control::ahead::{certificate_of, takes_reading};
+use control::objects::Objects;
 use control::{ApiRefusal, Caller, Outcome, Pending, Reply};
 use http::header::HOST;
 use http::request::Parts;
@@ -107,6 +108,13 @@ async fn take_turn(state: &State, caller: Caller, call: wire::Call) -> Result<Re
         let _place = state.documents.acquire().await.map_err(|error| error.to_string())?;
         let objects = objects::of_call(root, &call).await;
         objects::read_ahead(call, objects).await?
+    } else if let Some(wanted) = certificate_of(&call) {
+        let _place = state.documents.acquire().await.map_err(|error| error.to_string())?;
+        let authority = Arc::clone(&state.authority);
+        let made = tokio::task::spawn_blocking(move || authority.certify(&wanted)).await;
+        let mut objects = Objects::default();
+        objects.bring_certified(made.unwrap_or_else(|_| Err("the certificate could not be made".to_owned())));
+        (call, objects)
     } else {
         let objects = objects::of_call(root, &call).await;
         (call, objects)

@@ -36,7 +36,7 @@ pub(crate) const TRIALS_MAX: usize = 16;
 /// How long a trial may take. Its integration has 29 s at most, as on a stage, which leaves the rest for reading the answer.
 /// Above: 503.
 pub(crate) const TRIAL_TIMEOUT: Duration = Duration::from_secs(45);
-/// Days that a certificate of the development authority for an invoke host is valid: 397, since some clients take no longer one.
+/// Days that a certificate of the development authority for an invoke host, or one that was requested of ACM, is valid: 397, since some clients take no longer one.
 /// A server that runs longer presents an expired one.
 pub(crate) const LEAF_DAYS: u64 = 397;
 /// Runs whose request ids a data directory knows beside those of the one that serves; the oldest give way.

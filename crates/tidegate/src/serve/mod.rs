@@ -146,8 +146,8 @@ impl Ends {
 pub(crate) struct State {
     /// The configuration in force.
     pub(crate) config: Config,
-    /// The development authority, in development mode.
-    pub(crate) authority: Option<Arc<Development>>,
+    /// The development authority.
+    pub(crate) authority: Arc<Development>,
     /// Where the server is.
     pub(crate) ends: Ends,
     /// The way to control.
@@ -246,7 +246,7 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         engine,
         ..PlaneConfig::default()
     };
-    let plane_config = plane_config(&config, authority.as_ref(), wired)?;
+    let plane_config = plane_config(&config, &authority, wired)?;
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);
     let (mailbox, desk) = Mailbox::new(control, publisher(&plane));
@@ -364,11 +364,7 @@ fn settings(config: &Config, ends: &Ends) -> Settings {
 }
 
 /// What the plane needs to know of the configuration, beside what it is wired to.
-fn plane_config(
-    config: &Config,
-    authority: Option<&Arc<Development>>,
-    wired: PlaneConfig,
-) -> Result<PlaneConfig, StartError> {
+fn plane_config(config: &Config, authority: &Arc<Development>, wired: PlaneConfig) -> Result<PlaneConfig, StartError> {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.is_development();
     let egress = Egress {
@@ -379,7 +375,7 @@ fn plane_config(
     let signatures: Option<Arc<dyn SignatureJudge>> = Some(Arc::new(signed::Judge::new(config)));
     Ok(PlaneConfig {
         blocked_connect: config.blocked_connect,
-        development: authority.map(tls::issuer),
+        development: config.is_development().then(|| tls::issuer(authority)),
         strict_wire,
         account_throttle: config.quotas,
         internet: config.balancers,

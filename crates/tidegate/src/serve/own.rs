@@ -18,6 +18,7 @@ use wire::ServiceId;
 use super::answer::{self, Answer, Declined};
 use super::limits::{ASKED_BYTES_MAX, OWN_BODY_BYTES_MAX};
 use super::owner::Owner;
+use super::tls::Development;
 use super::{State, aws, explained, guard, lease, status};
 use crate::mailbox::{Stopped, TICK_SECONDS_MAX};
 use crate::wishes::{
@@ -183,7 +184,7 @@ fn faults(state: &State, owner: &Owner) -> Vec<Value> {
 
 /// The development authority's certificate: of a server without a data directory there is no other way to it.
 async fn certificate(state: &State) -> Result<Answer, Answer> {
-    let authority = state.authority.clone().ok_or_else(no_authority)?;
+    let authority = authority(state).ok_or_else(no_authority)?;
     let made = tokio::task::spawn_blocking(move || authority.certificate()).await;
     match made.unwrap_or_else(|_| Err("the certificate could not be made".to_owned())) {
         Ok(certificate) => Ok(answer::text(StatusCode::OK, certificate)),
@@ -195,7 +196,7 @@ async fn certificate(state: &State) -> Result<Answer, Answer> {
 /// own key lies in the data directory of the same user.
 async fn issue(state: &State, body: &Bytes) -> Result<Answer, Answer> {
     let IssueWish { names } = wish(body)?;
-    let authority = state.authority.clone().ok_or_else(no_authority)?;
+    let authority = authority(state).ok_or_else(no_authority)?;
     let made = tokio::task::spawn_blocking(move || authority.issue(&names)).await;
     match made.unwrap_or_else(|_| Err("the certificate could not be made".to_owned())) {
         Ok(issued) => {
@@ -203,6 +204,11 @@ async fn issue(state: &State, body: &Bytes) -> Result<Answer, Answer> {
         }
         Err(why) => Err(answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &why)),
     }
+}
+
+/// The development authority, in development mode: in gateway mode nobody but ACM has certificates made.
+fn authority(state: &State) -> Option<Arc<Development>> {
+    state.config.is_development().then(|| Arc::clone(&state.authority))
 }
 
 fn no_authority() -> Answer {

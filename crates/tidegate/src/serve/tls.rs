@@ -1,7 +1,9 @@
 //! The public listener with TLS and the development authority behind it. What is presented to whom is the plane's to decide.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use control::certified::{Certified, Wanted};
 use plane::{Issued, Issuer};
 use tokio::net::TcpListener;
 
@@ -25,24 +27,34 @@ pub(super) async fn listener(config: &Config) -> Result<Option<TcpListener>, Sta
 }
 
 /// The development authority of a server.
-pub(crate) struct Development(OnceLock<Result<Authority, AuthorityError>>);
+pub(crate) struct Development {
+    data_dir: Option<PathBuf>,
+    authority: OnceLock<Result<Authority, AuthorityError>>,
+}
 
 impl Development {
-    /// That of the data directory, which must be usable; without one it ends with the process, and is made when it is first
-    /// needed. Gateway mode has none: it presents the certificates of custom domain names only.
-    pub(super) fn open(config: &Config) -> Result<Option<Arc<Self>>, AuthorityError> {
-        if !config.is_development() {
-            return Ok(None);
-        }
-        let place = match &config.data_dir {
-            Some(data_dir) => OnceLock::from(Ok(Authority::open(data_dir)?)),
-            None => OnceLock::new(),
+    /// That of the data directory, which must be usable in development mode; in gateway mode it is opened with the first certificate that is
+    /// requested. Without a directory it ends with the process, and is made when it is first needed.
+    pub(super) fn open(config: &Config) -> Result<Arc<Self>, AuthorityError> {
+        let data_dir = config.data_dir.clone();
+        let authority = match &data_dir {
+            Some(data_dir) if config.is_development() => OnceLock::from(Ok(Authority::open(data_dir)?)),
+            _ => OnceLock::new(),
         };
-        Ok(Some(Arc::new(Self(place))))
+        Ok(Arc::new(Self { data_dir, authority }))
     }
 
     fn authority(&self) -> Result<&Authority, String> {
-        self.0.get_or_init(Authority::in_memory).as_ref().map_err(ToString::to_string)
+        let open = || self.data_dir.as_deref().map_or_else(Authority::in_memory, Authority::open);
+        self.authority.get_or_init(open).as_ref().map_err(ToString::to_string)
+    }
+
+    /// The certificate that a call needs. It may take a while.
+    pub(super) fn certify(&self, wanted: &Wanted) -> Result<Certified, String> {
+        let authority = self.authority()?;
+        let Wanted::Issued { names, key } = wanted;
+        let leaf = authority.issue_with(*key, names, LEAF_DAYS).map_err(|error| error.to_string())?;
+        Ok(Certified { certificate: leaf.certificate, chain: Some(authority.certificate().to_owned()), key: leaf.key })
     }
 
     /// Its certificate, in PEM. The first call may take a while.
@@ -73,8 +85,8 @@ mod tests {
     fn an_authority_without_a_data_directory_is_made_when_it_is_needed_and_once() {
         let mut config = config::load(&UpArgs::default(), [], None).unwrap();
         config.data_dir = None;
-        let development = Development::open(&config).unwrap().unwrap();
-        assert!(development.0.get().is_none());
+        let development = Development::open(&config).unwrap();
+        assert!(development.authority.get().is_none());
         let leaf = development.issue(&["localhost".to_owned()]).unwrap();
         assert!(leaf.chain.contains("BEGIN CERTIFICATE"));
         assert_eq!(development.certificate(), development.certificate());

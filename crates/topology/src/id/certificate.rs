@@ -1,4 +1,4 @@
-//! The id of an imported certificate.
+//! The id of a certificate.
 
 use std::fmt;
 use std::str::FromStr;

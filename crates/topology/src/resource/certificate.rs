@@ -1,5 +1,6 @@
-//! Imported ACM certificates: what they say about themselves, and the PEM that listeners present.
+//! ACM certificates: what they say about themselves, the PEM that listeners present, and how those that were requested were validated.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ impl fmt::Debug for PrivateKeyPem {
     }
 }
 
-/// An imported certificate, known by the last part of its ARN.
+/// A certificate, known by the last part of its ARN.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// Its id.
@@ -55,6 +56,40 @@ pub struct Certificate {
     pub imported: Moment,
     /// Its tags.
     pub tags: Tags,
+    /// What was asked for of one that was requested; `None` for one that was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+}
+
+/// What was asked for of a certificate that was requested.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// How its names are validated.
+    pub validation: Validation,
+    /// When it is issued; until then it is pending, and nothing can present it.
+    pub issued: Moment,
+    /// Requests with the same token within an hour are one.
+    pub idempotency_token: Option<String>,
+    /// Whether it is to stand in transparency logs.
+    pub transparency: Transparency,
+}
+
+/// How the names of a requested certificate are validated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Validation {
+    /// By a record that only the owner of a domain can make.
+    Dns,
+    /// By messages to the domains of these names; to the name itself where none is given.
+    Email(BTreeMap<String, String>),
+}
+
+/// Whether a certificate is to stand in transparency logs. No log takes those of an authority that nobody knows: a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transparency {
+    /// It is.
+    Enabled,
+    /// It is not.
+    Disabled,
 }
 
 impl Certificate {
@@ -62,6 +97,12 @@ impl Certificate {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let common = self.alternative_names.is_empty().then_some(&self.domain_name);
         self.alternative_names.iter().chain(common).map(String::as_str)
+    }
+
+    /// Whether it can be presented: imported, or issued by now.
+    #[must_use]
+    pub fn is_issued(&self, now: Moment) -> bool {
+        self.request.as_ref().is_none_or(|request| request.issued <= now)
     }
 
     /// Whether it is for a custom domain name, which may be a wildcard.

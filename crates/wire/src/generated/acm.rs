@@ -16,10 +16,14 @@ pub enum Operation {
     AddTagsToCertificate,
     DeleteCertificate,
     DescribeCertificate,
+    GetCertificate,
     ImportCertificate,
     ListCertificates,
     ListTagsForCertificate,
     RemoveTagsFromCertificate,
+    RequestCertificate,
+    ResendValidationEmail,
+    UpdateCertificateOptions,
 }
 impl Operation {
     /// Every operation, in the order of the enum.
@@ -27,10 +31,14 @@ impl Operation {
         Operation::AddTagsToCertificate,
         Operation::DeleteCertificate,
         Operation::DescribeCertificate,
+        Operation::GetCertificate,
         Operation::ImportCertificate,
         Operation::ListCertificates,
         Operation::ListTagsForCertificate,
         Operation::RemoveTagsFromCertificate,
+        Operation::RequestCertificate,
+        Operation::ResendValidationEmail,
+        Operation::UpdateCertificateOptions,
     ];
     /// The name in AWS's model.
     #[must_use]
@@ -52,10 +60,14 @@ pub enum Call {
     AddTagsToCertificate(AddTagsToCertificateRequest),
     DeleteCertificate(DeleteCertificateRequest),
     DescribeCertificate(DescribeCertificateRequest),
+    GetCertificate(GetCertificateRequest),
     ImportCertificate(ImportCertificateRequest),
     ListCertificates(ListCertificatesRequest),
     ListTagsForCertificate(ListTagsForCertificateRequest),
     RemoveTagsFromCertificate(RemoveTagsFromCertificateRequest),
+    RequestCertificate(RequestCertificateRequest),
+    ResendValidationEmail(ResendValidationEmailRequest),
+    UpdateCertificateOptions(UpdateCertificateOptionsRequest),
 }
 impl Call {
     /// Which operation is called.
@@ -65,10 +77,14 @@ impl Call {
             Call::AddTagsToCertificate(_) => Operation::AddTagsToCertificate,
             Call::DeleteCertificate(_) => Operation::DeleteCertificate,
             Call::DescribeCertificate(_) => Operation::DescribeCertificate,
+            Call::GetCertificate(_) => Operation::GetCertificate,
             Call::ImportCertificate(_) => Operation::ImportCertificate,
             Call::ListCertificates(_) => Operation::ListCertificates,
             Call::ListTagsForCertificate(_) => Operation::ListTagsForCertificate,
             Call::RemoveTagsFromCertificate(_) => Operation::RemoveTagsFromCertificate,
+            Call::RequestCertificate(_) => Operation::RequestCertificate,
+            Call::ResendValidationEmail(_) => Operation::ResendValidationEmail,
+            Call::UpdateCertificateOptions(_) => Operation::UpdateCertificateOptions,
         }
     }
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
@@ -76,10 +92,14 @@ impl Call {
             Operation::AddTagsToCertificate => Call::AddTagsToCertificate(Shaped::from_value(value)),
             Operation::DeleteCertificate => Call::DeleteCertificate(Shaped::from_value(value)),
             Operation::DescribeCertificate => Call::DescribeCertificate(Shaped::from_value(value)),
+            Operation::GetCertificate => Call::GetCertificate(Shaped::from_value(value)),
             Operation::ImportCertificate => Call::ImportCertificate(Shaped::from_value(value)),
             Operation::ListCertificates => Call::ListCertificates(Shaped::from_value(value)),
             Operation::ListTagsForCertificate => Call::ListTagsForCertificate(Shaped::from_value(value)),
             Operation::RemoveTagsFromCertificate => Call::RemoveTagsFromCertificate(Shaped::from_value(value)),
+            Operation::RequestCertificate => Call::RequestCertificate(Shaped::from_value(value)),
+            Operation::ResendValidationEmail => Call::ResendValidationEmail(Shaped::from_value(value)),
+            Operation::UpdateCertificateOptions => Call::UpdateCertificateOptions(Shaped::from_value(value)),
         }
     }
     /// The input as the tree that the tables describe.
@@ -89,10 +109,14 @@ impl Call {
             Call::AddTagsToCertificate(input) => input.into_value(),
             Call::DeleteCertificate(input) => input.into_value(),
             Call::DescribeCertificate(input) => input.into_value(),
+            Call::GetCertificate(input) => input.into_value(),
             Call::ImportCertificate(input) => input.into_value(),
             Call::ListCertificates(input) => input.into_value(),
             Call::ListTagsForCertificate(input) => input.into_value(),
             Call::RemoveTagsFromCertificate(input) => input.into_value(),
+            Call::RequestCertificate(input) => input.into_value(),
+            Call::ResendValidationEmail(input) => input.into_value(),
+            Call::UpdateCertificateOptions(input) => input.into_value(),
         }
     }
 }
@@ -102,6 +126,7 @@ pub trait Service {
     fn delete_certificate(&mut self, input: DeleteCertificateRequest) -> Result<(), Fault>;
     fn describe_certificate(&mut self, input: DescribeCertificateRequest)
     -> Result<DescribeCertificateResponse, Fault>;
+    fn get_certificate(&mut self, input: GetCertificateRequest) -> Result<GetCertificateResponse, Fault>;
     fn import_certificate(&mut self, input: ImportCertificateRequest) -> Result<ImportCertificateResponse, Fault>;
     fn list_certificates(&mut self, input: ListCertificatesRequest) -> Result<ListCertificatesResponse, Fault>;
     fn list_tags_for_certificate(
@@ -109,6 +134,9 @@ pub trait Service {
         input: ListTagsForCertificateRequest,
     ) -> Result<ListTagsForCertificateResponse, Fault>;
     fn remove_tags_from_certificate(&mut self, input: RemoveTagsFromCertificateRequest) -> Result<(), Fault>;
+    fn request_certificate(&mut self, input: RequestCertificateRequest) -> Result<RequestCertificateResponse, Fault>;
+    fn resend_validation_email(&mut self, input: ResendValidationEmailRequest) -> Result<(), Fault>;
+    fn update_certificate_options(&mut self, input: UpdateCertificateOptionsRequest) -> Result<(), Fault>;
 }
 /// Runs a call on its implementation.
 ///
@@ -120,10 +148,14 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::AddTagsToCertificate(input) => service.add_tags_to_certificate(input)?.into_value(),
         Call::DeleteCertificate(input) => service.delete_certificate(input)?.into_value(),
         Call::DescribeCertificate(input) => service.describe_certificate(input)?.into_value(),
+        Call::GetCertificate(input) => service.get_certificate(input)?.into_value(),
         Call::ImportCertificate(input) => service.import_certificate(input)?.into_value(),
         Call::ListCertificates(input) => service.list_certificates(input)?.into_value(),
         Call::ListTagsForCertificate(input) => service.list_tags_for_certificate(input)?.into_value(),
         Call::RemoveTagsFromCertificate(input) => service.remove_tags_from_certificate(input)?.into_value(),
+        Call::RequestCertificate(input) => service.request_certificate(input)?.into_value(),
+        Call::ResendValidationEmail(input) => service.resend_validation_email(input)?.into_value(),
+        Call::UpdateCertificateOptions(input) => service.update_certificate_options(input)?.into_value(),
     };
     Ok(Output { operation, value })
 }
@@ -146,9 +178,11 @@ pub struct CertificateDetail {
     pub certificate_arn: Option<String>,
     pub created_at: Option<Timestamp>,
     pub domain_name: Option<String>,
+    pub domain_validation_options: Option<Vec<DomainValidation>>,
     pub extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
     pub imported_at: Option<Timestamp>,
     pub in_use_by: Option<Vec<String>>,
+    pub issued_at: Option<Timestamp>,
     pub issuer: Option<String>,
     pub key_algorithm: Option<String>,
     pub key_usages: Option<Vec<KeyUsage>>,
@@ -170,9 +204,11 @@ impl Shaped for CertificateDetail {
             certificate_arn: fields.optional(),
             created_at: fields.optional(),
             domain_name: fields.optional(),
+            domain_validation_options: fields.optional(),
             extended_key_usages: fields.optional(),
             imported_at: fields.optional(),
             in_use_by: fields.optional(),
+            issued_at: fields.optional(),
             issuer: fields.optional(),
             key_algorithm: fields.optional(),
             key_usages: fields.optional(),
@@ -193,9 +229,11 @@ impl Shaped for CertificateDetail {
             self.certificate_arn.map(Shaped::into_value),
             self.created_at.map(Shaped::into_value),
             self.domain_name.map(Shaped::into_value),
+            self.domain_validation_options.map(Shaped::into_value),
             self.extended_key_usages.map(Shaped::into_value),
             self.imported_at.map(Shaped::into_value),
             self.in_use_by.map(Shaped::into_value),
+            self.issued_at.map(Shaped::into_value),
             self.issuer.map(Shaped::into_value),
             self.key_algorithm.map(Shaped::into_value),
             self.key_usages.map(Shaped::into_value),
@@ -234,6 +272,7 @@ pub struct CertificateSummary {
     pub has_additional_subject_alternative_names: Option<bool>,
     pub imported_at: Option<Timestamp>,
     pub in_use: Option<bool>,
+    pub issued_at: Option<Timestamp>,
     pub key_algorithm: Option<String>,
     pub key_usages: Option<Vec<String>>,
     pub not_after: Option<Timestamp>,
@@ -254,6 +293,7 @@ impl Shaped for CertificateSummary {
             has_additional_subject_alternative_names: fields.optional(),
             imported_at: fields.optional(),
             in_use: fields.optional(),
+            issued_at: fields.optional(),
             key_algorithm: fields.optional(),
             key_usages: fields.optional(),
             not_after: fields.optional(),
@@ -273,6 +313,7 @@ impl Shaped for CertificateSummary {
             self.has_additional_subject_alternative_names.map(Shaped::into_value),
             self.imported_at.map(Shaped::into_value),
             self.in_use.map(Shaped::into_value),
+            self.issued_at.map(Shaped::into_value),
             self.key_algorithm.map(Shaped::into_value),
             self.key_usages.map(Shaped::into_value),
             self.not_after.map(Shaped::into_value),
@@ -324,6 +365,52 @@ impl Shaped for DescribeCertificateResponse {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DomainValidation {
+    pub domain_name: String,
+    pub resource_record: Option<ResourceRecord>,
+    pub validation_domain: Option<String>,
+    pub validation_emails: Option<Vec<String>>,
+    pub validation_method: Option<String>,
+    pub validation_status: Option<String>,
+}
+impl Shaped for DomainValidation {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            domain_name: fields.required(),
+            resource_record: fields.optional(),
+            validation_domain: fields.optional(),
+            validation_emails: fields.optional(),
+            validation_method: fields.optional(),
+            validation_status: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_name.into_value()),
+            self.resource_record.map(Shaped::into_value),
+            self.validation_domain.map(Shaped::into_value),
+            self.validation_emails.map(Shaped::into_value),
+            self.validation_method.map(Shaped::into_value),
+            self.validation_status.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DomainValidationOption {
+    pub domain_name: String,
+    pub validation_domain: String,
+}
+impl Shaped for DomainValidationOption {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), validation_domain: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value()), Some(self.validation_domain.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExtendedKeyUsage {
     pub name: Option<String>,
     pub oid: Option<String>,
@@ -354,6 +441,33 @@ impl Shaped for Filters {
             self.key_types.map(Shaped::into_value),
             self.key_usage.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetCertificateRequest {
+    pub certificate_arn: String,
+}
+impl Shaped for GetCertificateRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { certificate_arn: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.certificate_arn.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetCertificateResponse {
+    pub certificate: Option<String>,
+    pub certificate_chain: Option<String>,
+}
+impl Shaped for GetCertificateResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { certificate: fields.optional(), certificate_chain: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.certificate.map(Shaped::into_value), self.certificate_chain.map(Shaped::into_value)])
     }
 }
 #[derive(Clone, Default, PartialEq)]
@@ -512,6 +626,95 @@ impl Shaped for RemoveTagsFromCertificateRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestCertificateRequest {
+    pub domain_name: String,
+    pub domain_validation_options: Option<Vec<DomainValidationOption>>,
+    pub idempotency_token: Option<String>,
+    pub key_algorithm: Option<String>,
+    pub options: Option<CertificateOptions>,
+    pub subject_alternative_names: Option<Vec<String>>,
+    pub tags: Option<Vec<Tag>>,
+    pub validation_method: Option<String>,
+}
+impl Shaped for RequestCertificateRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            domain_name: fields.required(),
+            domain_validation_options: fields.optional(),
+            idempotency_token: fields.optional(),
+            key_algorithm: fields.optional(),
+            options: fields.optional(),
+            subject_alternative_names: fields.optional(),
+            tags: fields.optional(),
+            validation_method: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_name.into_value()),
+            self.domain_validation_options.map(Shaped::into_value),
+            self.idempotency_token.map(Shaped::into_value),
+            self.key_algorithm.map(Shaped::into_value),
+            self.options.map(Shaped::into_value),
+            self.subject_alternative_names.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.validation_method.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestCertificateResponse {
+    pub certificate_arn: Option<String>,
+}
+impl Shaped for RequestCertificateResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { certificate_arn: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.certificate_arn.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ResendValidationEmailRequest {
+    pub certificate_arn: String,
+    pub domain: String,
+    pub validation_domain: String,
+}
+impl Shaped for ResendValidationEmailRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { certificate_arn: fields.required(), domain: fields.required(), validation_domain: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.certificate_arn.into_value()),
+            Some(self.domain.into_value()),
+            Some(self.validation_domain.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ResourceRecord {
+    pub name: String,
+    pub type_: String,
+    pub value: String,
+}
+impl Shaped for ResourceRecord {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { name: fields.required(), type_: fields.required(), value: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.name.into_value()),
+            Some(self.type_.into_value()),
+            Some(self.value.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tag {
     pub key: String,
     pub value: Option<String>,
@@ -525,6 +728,20 @@ impl Shaped for Tag {
         Value::Structure(vec![Some(self.key.into_value()), self.value.map(Shaped::into_value)])
     }
 }
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateCertificateOptionsRequest {
+    pub certificate_arn: String,
+    pub options: CertificateOptions,
+}
+impl Shaped for UpdateCertificateOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { certificate_arn: fields.required(), options: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.certificate_arn.into_value()), Some(self.options.into_value())])
+    }
+}
 /// The service's table.
 pub static SERVICE: ServiceModel = ServiceModel {
     id: ServiceId::Acm,
@@ -535,7 +752,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 7] = [
+static OPERATIONS: [OperationModel; 11] = [
     OperationModel {
         service: ServiceId::Acm,
         index: 0,
@@ -575,6 +792,18 @@ static OPERATIONS: [OperationModel; 7] = [
     OperationModel {
         service: ServiceId::Acm,
         index: 3,
+        name: "GetCertificate",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &GET_CERTIFICATE_REQUEST_FIELDS,
+        output: &GET_CERTIFICATE_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Acm,
+        index: 4,
         name: "ImportCertificate",
         method: "POST",
         uri: "/",
@@ -586,7 +815,7 @@ static OPERATIONS: [OperationModel; 7] = [
     },
     OperationModel {
         service: ServiceId::Acm,
-        index: 4,
+        index: 5,
         name: "ListCertificates",
         method: "POST",
         uri: "/",
@@ -598,7 +827,7 @@ static OPERATIONS: [OperationModel; 7] = [
     },
     OperationModel {
         service: ServiceId::Acm,
-        index: 5,
+        index: 6,
         name: "ListTagsForCertificate",
         method: "POST",
         uri: "/",
@@ -610,12 +839,48 @@ static OPERATIONS: [OperationModel; 7] = [
     },
     OperationModel {
         service: ServiceId::Acm,
-        index: 6,
+        index: 7,
         name: "RemoveTagsFromCertificate",
         method: "POST",
         uri: "/",
         status: 200,
         input: &REMOVE_TAGS_FROM_CERTIFICATE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Acm,
+        index: 8,
+        name: "RequestCertificate",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &REQUEST_CERTIFICATE_REQUEST_FIELDS,
+        output: &REQUEST_CERTIFICATE_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Acm,
+        index: 9,
+        name: "ResendValidationEmail",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &RESEND_VALIDATION_EMAIL_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Acm,
+        index: 10,
+        name: "UpdateCertificateOptions",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &UPDATE_CERTIFICATE_OPTIONS_REQUEST_FIELDS,
         output: &model::EMPTY,
         has_output: false,
         result_wrapper: "",
@@ -639,10 +904,12 @@ static CERTIFICATE_CHAIN_BLOB: Shape = Shape::Blob(Scalar { min: Some(1), max: S
 static CERTIFICATE_DETAIL_FIELDS: Structure = Structure { name: "CertificateDetail", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optional, &ARN),
 Member::body("CreatedAt", "CreatedAt", "CreatedAt", Need::Optional, &model::TIME_EPOCH),
-Member::body("DomainName", "DomainName", "DomainName", Need::Optional, &model::STRING),
+Member::body("DomainName", "DomainName", "DomainName", Need::Optional, &DOMAIN_NAME_STRING),
+Member::body("DomainValidationOptions", "DomainValidationOptions", "DomainValidationOptions", Need::Optional, &DOMAIN_VALIDATION_LIST),
 Member::body("ExtendedKeyUsages", "ExtendedKeyUsages", "ExtendedKeyUsages", Need::Optional, &EXTENDED_KEY_USAGE_LIST),
 Member::body("ImportedAt", "ImportedAt", "ImportedAt", Need::Optional, &model::TIME_EPOCH),
 Member::body("InUseBy", "InUseBy", "InUseBy", Need::Optional, &IN_USE_LIST),
+Member::body("IssuedAt", "IssuedAt", "IssuedAt", Need::Optional, &model::TIME_EPOCH),
 Member::body("Issuer", "Issuer", "Issuer", Need::Optional, &model::STRING),
 Member::body("KeyAlgorithm", "KeyAlgorithm", "KeyAlgorithm", Need::Optional, &KEY_ALGORITHM),
 Member::body("KeyUsages", "KeyUsages", "KeyUsages", Need::Optional, &KEY_USAGE_LIST),
@@ -660,7 +927,7 @@ Member::body("Type", "Type", "Type", Need::Optional, &model::STRING),
 static CERTIFICATE_DETAIL: Shape = Shape::Structure(&CERTIFICATE_DETAIL_FIELDS);
 #[rustfmt::skip]
 static CERTIFICATE_OPTIONS_FIELDS: Structure = Structure { name: "CertificateOptions", members: &[
-Member::body("CertificateTransparencyLoggingPreference", "CertificateTransparencyLoggingPreference", "CertificateTransparencyLoggingPreference", Need::Optional, &model::STRING),
+Member::body("CertificateTransparencyLoggingPreference", "CertificateTransparencyLoggingPreference", "CertificateTransparencyLoggingPreference", Need::Optional, &CERTIFICATE_TRANSPARENCY_LOGGING_PREFERENCE),
 ] };
 static CERTIFICATE_OPTIONS: Shape = Shape::Structure(&CERTIFICATE_OPTIONS_FIELDS);
 static CERTIFICATE_STATUS: Shape = Shape::String(Text {
@@ -676,11 +943,12 @@ static CERTIFICATE_STATUSES: Shape =
 static CERTIFICATE_SUMMARY_FIELDS: Structure = Structure { name: "CertificateSummary", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optional, &ARN),
 Member::body("CreatedAt", "CreatedAt", "CreatedAt", Need::Optional, &model::TIME_EPOCH),
-Member::body("DomainName", "DomainName", "DomainName", Need::Optional, &model::STRING),
+Member::body("DomainName", "DomainName", "DomainName", Need::Optional, &DOMAIN_NAME_STRING),
 Member::body("ExtendedKeyUsages", "ExtendedKeyUsages", "ExtendedKeyUsages", Need::Optional, &EXTENDED_KEY_USAGE_NAMES),
 Member::body("HasAdditionalSubjectAlternativeNames", "HasAdditionalSubjectAlternativeNames", "HasAdditionalSubjectAlternativeNames", Need::Optional, &model::BOOLEAN),
 Member::body("ImportedAt", "ImportedAt", "ImportedAt", Need::Optional, &model::TIME_EPOCH),
 Member::body("InUse", "InUse", "InUse", Need::Optional, &model::BOOLEAN),
+Member::body("IssuedAt", "IssuedAt", "IssuedAt", Need::Optional, &model::TIME_EPOCH),
 Member::body("KeyAlgorithm", "KeyAlgorithm", "KeyAlgorithm", Need::Optional, &KEY_ALGORITHM),
 Member::body("KeyUsages", "KeyUsages", "KeyUsages", Need::Optional, &KEY_USAGE_NAMES),
 Member::body("NotAfter", "NotAfter", "NotAfter", Need::Optional, &model::TIME_EPOCH),
@@ -693,6 +961,8 @@ Member::body("Type", "Type", "Type", Need::Optional, &model::STRING),
 static CERTIFICATE_SUMMARY: Shape = Shape::Structure(&CERTIFICATE_SUMMARY_FIELDS);
 static CERTIFICATE_SUMMARY_LIST: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &CERTIFICATE_SUMMARY });
+static CERTIFICATE_TRANSPARENCY_LOGGING_PREFERENCE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["ENABLED", "DISABLED"], sensitive: false });
 #[rustfmt::skip]
 static DELETE_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "DeleteCertificateRequest", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
@@ -705,7 +975,37 @@ Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Require
 static DESCRIBE_CERTIFICATE_RESPONSE_FIELDS: Structure = Structure { name: "DescribeCertificateResponse", members: &[
 Member::body("Certificate", "Certificate", "Certificate", Need::Optional, &CERTIFICATE_DETAIL),
 ] };
-static DOMAIN_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static DOMAIN_LIST: Shape =
+    Shape::List(List { item: "member", min: Some(1), max: Some(100), member: &DOMAIN_NAME_STRING });
+static DOMAIN_NAME_STRING: Shape = Shape::String(Text {
+    min: Some(1),
+    max: Some(253),
+    pattern: Some(Pattern::new(
+        "(\\*\\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]",
+    )),
+    choices: &[],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static DOMAIN_VALIDATION_FIELDS: Structure = Structure { name: "DomainValidation", members: &[
+Member::body("DomainName", "DomainName", "DomainName", Need::Required, &DOMAIN_NAME_STRING),
+Member::body("ResourceRecord", "ResourceRecord", "ResourceRecord", Need::Optional, &RESOURCE_RECORD),
+Member::body("ValidationDomain", "ValidationDomain", "ValidationDomain", Need::Optional, &DOMAIN_NAME_STRING),
+Member::body("ValidationEmails", "ValidationEmails", "ValidationEmails", Need::Optional, &VALIDATION_EMAIL_LIST),
+Member::body("ValidationMethod", "ValidationMethod", "ValidationMethod", Need::Optional, &VALIDATION_METHOD),
+Member::body("ValidationStatus", "ValidationStatus", "ValidationStatus", Need::Optional, &model::STRING),
+] };
+static DOMAIN_VALIDATION: Shape = Shape::Structure(&DOMAIN_VALIDATION_FIELDS);
+static DOMAIN_VALIDATION_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_VALIDATION });
+#[rustfmt::skip]
+static DOMAIN_VALIDATION_OPTION_FIELDS: Structure = Structure { name: "DomainValidationOption", members: &[
+Member::body("DomainName", "DomainName", "DomainName", Need::Required, &DOMAIN_NAME_STRING),
+Member::body("ValidationDomain", "ValidationDomain", "ValidationDomain", Need::Required, &DOMAIN_NAME_STRING),
+] };
+static DOMAIN_VALIDATION_OPTION: Shape = Shape::Structure(&DOMAIN_VALIDATION_OPTION_FIELDS);
+static DOMAIN_VALIDATION_OPTION_LIST: Shape =
+    Shape::List(List { item: "member", min: Some(1), max: Some(100), member: &DOMAIN_VALIDATION_OPTION });
 #[rustfmt::skip]
 static EXTENDED_KEY_USAGE_FIELDS: Structure = Structure { name: "ExtendedKeyUsage", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &EXTENDED_KEY_USAGE_NAME),
@@ -745,6 +1045,22 @@ Member::body("keyTypes", "keyTypes", "keyTypes", Need::Optional, &KEY_ALGORITHM_
 Member::body("keyUsage", "keyUsage", "keyUsage", Need::Optional, &KEY_USAGE_FILTER_LIST),
 ] };
 static FILTERS: Shape = Shape::Structure(&FILTERS_FIELDS);
+#[rustfmt::skip]
+static GET_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "GetCertificateRequest", members: &[
+Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
+] };
+#[rustfmt::skip]
+static GET_CERTIFICATE_RESPONSE_FIELDS: Structure = Structure { name: "GetCertificateResponse", members: &[
+Member::body("Certificate", "Certificate", "Certificate", Need::Optional, &model::STRING),
+Member::body("CertificateChain", "CertificateChain", "CertificateChain", Need::Optional, &model::STRING),
+] };
+static IDEMPOTENCY_TOKEN: Shape = Shape::String(Text {
+    min: Some(1),
+    max: Some(32),
+    pattern: Some(Pattern::new("\\w+")),
+    choices: &[],
+    sensitive: false,
+});
 #[rustfmt::skip]
 static IMPORT_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "ImportCertificateRequest", members: &[
 Member::body("Certificate", "Certificate", "Certificate", Need::Required, &CERTIFICATE_BODY_BLOB),
@@ -830,6 +1146,34 @@ static REMOVE_TAGS_FROM_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
 Member::body("Tags", "Tags", "Tags", Need::Required, &TAG_LIST),
 ] };
+#[rustfmt::skip]
+static REQUEST_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "RequestCertificateRequest", members: &[
+Member::body("DomainName", "DomainName", "DomainName", Need::Required, &DOMAIN_NAME_STRING),
+Member::body("DomainValidationOptions", "DomainValidationOptions", "DomainValidationOptions", Need::Optional, &DOMAIN_VALIDATION_OPTION_LIST),
+Member::body("IdempotencyToken", "IdempotencyToken", "IdempotencyToken", Need::Optional, &IDEMPOTENCY_TOKEN),
+Member::body("KeyAlgorithm", "KeyAlgorithm", "KeyAlgorithm", Need::Optional, &KEY_ALGORITHM),
+Member::body("Options", "Options", "Options", Need::Optional, &CERTIFICATE_OPTIONS),
+Member::body("SubjectAlternativeNames", "SubjectAlternativeNames", "SubjectAlternativeNames", Need::Optional, &DOMAIN_LIST),
+Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
+Member::body("ValidationMethod", "ValidationMethod", "ValidationMethod", Need::Optional, &VALIDATION_METHOD),
+] };
+#[rustfmt::skip]
+static REQUEST_CERTIFICATE_RESPONSE_FIELDS: Structure = Structure { name: "RequestCertificateResponse", members: &[
+Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optional, &ARN),
+] };
+#[rustfmt::skip]
+static RESEND_VALIDATION_EMAIL_REQUEST_FIELDS: Structure = Structure { name: "ResendValidationEmailRequest", members: &[
+Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
+Member::body("Domain", "Domain", "Domain", Need::Required, &DOMAIN_NAME_STRING),
+Member::body("ValidationDomain", "ValidationDomain", "ValidationDomain", Need::Required, &DOMAIN_NAME_STRING),
+] };
+#[rustfmt::skip]
+static RESOURCE_RECORD_FIELDS: Structure = Structure { name: "ResourceRecord", members: &[
+Member::body("Name", "Name", "Name", Need::Required, &model::STRING),
+Member::body("Type", "Type", "Type", Need::Required, &model::STRING),
+Member::body("Value", "Value", "Value", Need::Required, &model::STRING),
+] };
+static RESOURCE_RECORD: Shape = Shape::Structure(&RESOURCE_RECORD_FIELDS);
 static SORT_BY: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["CREATED_AT"], sensitive: false });
 static SORT_ORDER: Shape = Shape::String(Text {
@@ -860,3 +1204,12 @@ static TAG_VALUE: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
+#[rustfmt::skip]
+static UPDATE_CERTIFICATE_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "UpdateCertificateOptionsRequest", members: &[
+Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
+Member::body("Options", "Options", "Options", Need::Required, &CERTIFICATE_OPTIONS),
+] };
+static VALIDATION_EMAIL_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static VALIDATION_METHOD: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["EMAIL", "DNS", "HTTP"], sensitive: false });

@@ -896,14 +896,10 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
         &[
             ("ExportCertificate", "POST", "/"),
             ("GetAccountConfiguration", "POST", "/"),
-            ("GetCertificate", "POST", "/"),
             ("PutAccountConfiguration", "POST", "/"),
             ("RenewCertificate", "POST", "/"),
-            ("RequestCertificate", "POST", "/"),
-            ("ResendValidationEmail", "POST", "/"),
             ("RevokeCertificate", "POST", "/"),
             ("SearchCertificates", "POST", "/"),
-            ("UpdateCertificateOptions", "POST", "/"),
         ],
     ),
 ];
@@ -1196,12 +1192,11 @@ pub(crate) const MEMBERS: &[(ServiceId, &[&str])] = &[
         ServiceId::Acm,
         &[
             "certificateauthorityarn",
-            "domainvalidationoptions",
             "export",
             "exported",
             "exportoption",
             "failurereason",
-            "issuedat",
+            "httpredirect",
             "managedby",
             "renewalsummary",
             "revocationreason",

@@ -30,6 +30,8 @@ SERVICES = ["sts", "ec2", "elbv2", "apigateway", "apigatewayv2", "logs", "acm"]
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 NOW = datetime.datetime(2026, 11, 22, 10, 0, 0, tzinfo=datetime.timezone.utc)
 WORDS = ["tide", "a b&c=d+e/f%?é", "arn:aws:acm:us-east-1:000000000000:certificate/c1", "HTTP", "200", "ab", "tide.example"]
+# For what none of them fits. Of its own, so that what the others fit stays as it is.
+RARE_WORDS = ["-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"]
 
 
 def model(service):
@@ -42,8 +44,7 @@ def text(shape, salt):
 
     if "enum" in shape:
         return shape["enum"][salt % len(shape["enum"])]
-    for turn in range(len(WORDS)):
-        word = WORDS[(salt + turn) % len(WORDS)]
+    for word in [WORDS[(salt + turn) % len(WORDS)] for turn in range(len(WORDS))] + RARE_WORDS:
         word = word * max(1, -(-int(shape.get("min", 0)) // len(word)))
         pattern = shape.get("pattern")
         pattern = pattern and re.sub(r"\\p\{[LZN]\}", "a-zA-Z0-9 ", pattern)

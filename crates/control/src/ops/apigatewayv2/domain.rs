@@ -88,7 +88,11 @@ fn wanted(
     }
     let known = |arn: &str| {
         let missing = || fault::bad_request(format!("The provided certificate does not exist: {arn}"));
-        acm::imported(context, arn).ok_or_else(missing)
+        let found = acm::found(context, arn).ok_or_else(missing)?;
+        if !found.is_issued(context.now) {
+            return Err(fault::bad_request(format!("The provided certificate is not issued yet: {arn}")));
+        }
+        Ok(found)
     };
     let mut wanted = Wanted { ip_address_type: configuration.ip_address_type, ..Wanted::default() };
     if let Some(arn) = configuration.certificate_arn {

@@ -168,8 +168,8 @@ fn tls(
     let Presented { policy, certificates, .. } = wanted;
     let given = certificates.map(|list| list.into_iter().filter_map(|c| c.certificate_arn).collect::<Vec<_>>());
     let certificate = match given.as_deref() {
-        Some([only]) => Some(imported(context, only)?),
-        None | Some([]) => known.map(|arn| imported(context, &arn.to_string())).transpose()?,
+        Some([only]) => Some(presentable(context, only)?),
+        None | Some([]) => known.map(|arn| presentable(context, &arn.to_string())).transpose()?,
         Some(_) => None,
     };
     let certificate = certificate.ok_or_else(|| {
@@ -182,9 +182,17 @@ fn tls(
     Ok((certificate, ssl_policy, extra))
 }
 
-fn imported(context: &Context<'_>, arn: &str) -> Result<CertificateArn, Fault> {
-    let found = acm::imported(context, arn).map(|certificate| acm::arn(context, certificate.id));
-    found.ok_or_else(|| Fault::new("CertificateNotFound", 400, format!("Certificate '{arn}' not found")))
+fn presentable(context: &Context<'_>, arn: &str) -> Result<CertificateArn, Fault> {
+    let found = acm::found(context, arn);
+    let found =
+        found.ok_or_else(|| Fault::new("CertificateNotFound", 400, format!("Certificate '{arn}' not found")))?;
+    if !found.is_issued(context.now) {
+        let text = format!(
+            "The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a supported key size."
+        );
+        return Err(Fault::new("UnsupportedCertificate", 400, text));
+    }
+    Ok(acm::arn(context, found.id))
 }
 
 /// The listeners that a request selects.
@@ -298,7 +306,7 @@ pub(super) fn add_certificates(
     let listener = fault::listener(context, &input.listener_arn)?;
     let default = listener.protocol().certificates().ok_or_else(no_tls)?.0.clone();
     let given = input.certificates.into_iter().filter_map(|c| c.certificate_arn);
-    let arns = given.map(|arn| imported(context, &arn)).collect::<Result<Vec<_>, _>>()?;
+    let arns = given.map(|arn| presentable(context, &arn)).collect::<Result<Vec<_>, _>>()?;
     let mut protocol = listener.protocol().clone();
     if let Some(extra_certificates) = protocol.extra_certificates_mut() {
         for arn in arns {
