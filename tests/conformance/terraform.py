@@ -160,6 +160,7 @@ def inventory(aws):
         "certificates": [i["CertificateArn"] for i in aws.acm.list_certificates()["CertificateSummaryList"]],
         "rest apis": [i["id"] for i in aws.apigateway.get_rest_apis()["items"]],
         "rest links": [i["id"] for i in aws.apigateway.get_vpc_links()["items"]],
+        "client certificates": [i["clientCertificateId"] for i in aws.apigateway.get_client_certificates()["items"]],
         "keys": [i["id"] for i in aws.apigateway.get_api_keys()["items"]],
         "plans": [i["id"] for i in aws.apigateway.get_usage_plans()["items"]],
         "log groups": [i["logGroupName"] for i in aws.logs.describe_log_groups()["logGroups"]],

@@ -103,6 +103,7 @@ pub fn certificate_of(call: &wire::Call) -> Option<Wanted> {
             let wish = acm::wish(input).ok()?;
             Some(Wanted::Issued { names: wish.names, key: wish.key })
         }
+        wire::Call::ApiGateway(RestCall::GenerateClientCertificate(_)) => Some(Wanted::SelfSigned),
         _ => None,
     }
 }

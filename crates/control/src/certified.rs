@@ -22,6 +22,8 @@ pub enum Wanted {
         /// With such a key.
         key: KeyAlgorithm,
     },
+    /// A client certificate that is signed by itself.
+    SelfSigned,
 }
 
 /// A certificate that was made for a call, and its key, in PEM.

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::id::{
-    ApiId, ApiKeyId, CertificateId, HostName, IdError, ListenerId, ListenerRuleId, LoadBalancerId, LogGroupName, Realm,
-    StageName, TargetGroupId, TrustStoreId, UsagePlanId, VpcLinkId, serde_as_text,
+    ApiId, ApiKeyId, CertificateId, ClientCertificateId, HostName, IdError, ListenerId, ListenerRuleId, LoadBalancerId,
+    LogGroupName, Realm, StageName, TargetGroupId, TrustStoreId, UsagePlanId, VpcLinkId, serde_as_text,
 };
 
 /// An Elastic Load Balancing ARN.
@@ -223,6 +223,8 @@ pub enum ApiGatewayArn {
     ApiKey(ApiKeyId),
     /// `/usageplans/ID`
     UsagePlan(UsagePlanId),
+    /// `/clientcertificates/ID`
+    ClientCertificate(ClientCertificateId),
 }
 
 impl FromStr for ApiGatewayArn {
@@ -244,6 +246,7 @@ fn parse_api_gateway(text: &str) -> Option<ApiGatewayArn> {
         ["restapis", api, "stages", stage] => ApiGatewayArn::RestStage(api.parse().ok()?, stage.parse().ok()?),
         ["apikeys", key] => ApiGatewayArn::ApiKey(key.parse().ok()?),
         ["usageplans", plan] => ApiGatewayArn::UsagePlan(plan.parse().ok()?),
+        ["clientcertificates", id] => ApiGatewayArn::ClientCertificate(id.parse().ok()?),
         ["domainnames", name] => ApiGatewayArn::DomainName(name.parse().ok()?),
         _ => return None,
     })

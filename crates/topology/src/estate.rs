@@ -12,15 +12,16 @@ pub use self::table::{PartOf, Table};
 use crate::arn::CertificateArn;
 pub use crate::id::StageKey;
 use crate::id::{
-    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, CertificateId, DeploymentId, DhcpOptionsId,
-    EgressOnlyInternetGatewayId, FlowLogId, HostName, InstanceId, IntegrationId, InternetGatewayId, ListenerId,
-    ListenerRuleId, LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
-    RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId,
-    SubnetId, TargetGroupId, TrustStoreId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
-    VpcPeeringConnectionId,
+    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, CertificateId, ClientCertificateId,
+    DeploymentId, DhcpOptionsId, EgressOnlyInternetGatewayId, FlowLogId, HostName, InstanceId, IntegrationId,
+    InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId,
+    NetworkInterfaceId, PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, TrustStoreId, UsagePlanId, VpcEndpointId, VpcId,
+    VpcLinkId, VpcLinkV1Id, VpcPeeringConnectionId,
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
+use crate::resource::client_certificate::ClientCertificate;
 use crate::resource::documentation::{DocumentationLocation, DocumentationPart, DocumentationVersion};
 use crate::resource::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resource::flow_log::FlowLog;
@@ -191,6 +192,8 @@ estate! {
     rest_stages: StageKey => RestStage [api],
     /// The account settings of API Gateway, once there are any.
     gateway_accounts: AccountId => GatewayAccount,
+    /// Client certificates of stages.
+    client_certificates: ClientCertificateId => ClientCertificate,
     /// API keys.
     api_keys: ApiKeyId => ApiKey,
     /// Usage plans.

@@ -319,6 +319,8 @@ gateway_ids! {
     ModelId 6;
     /// A part of the documentation of a REST API.
     DocumentationPartId 6;
+    /// A client certificate of API Gateway.
+    ClientCertificateId 6;
     /// A usage plan.
     UsagePlanId 6;
     /// An API key; not its value, which is a secret.

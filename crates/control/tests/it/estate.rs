@@ -76,6 +76,17 @@ POST / elasticloadbalancing
 
 Action=AddTrustStoreRevocations&Version=2015-12-01&TrustStoreArn={store}
 &RevocationContents.member.1.S3Bucket=trust&RevocationContents.member.1.S3Key=revoked.pem
+---
+POST /clientcertificates apigateway
+content-type: application/json
+
+{\"description\": \"ours\", \"tags\": {\"team\": \"one\"}}
+---
+POST / acm
+x-amz-target: CertificateManager.RequestCertificate
+content-type: application/x-amz-json-1.1
+
+{\"DomainName\": \"app.example.com\", \"SubjectAlternativeNames\": [\"*.app.example.com\"], \"IdempotencyToken\": \"one\"}
 ";
 
 /// A control over the store in this file, with every kind of resource that there was on 2026-11-28.

@@ -9,6 +9,7 @@ pub(crate) mod address;
 pub(crate) mod trust;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
@@ -26,6 +27,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use topology::net::IpNet;
+use topology::snapshot::rest::ClientIdentity;
 
 use self::address::Class;
 use self::trust::{ExtraRoot, TlsFault};
@@ -72,6 +74,26 @@ pub(crate) struct Origin {
     pub(crate) host: String,
     /// The TCP port.
     pub(crate) port: u16,
+    /// What the other end is shown if it asks for a certificate. A connection that showed one is not for who shows another, or none.
+    pub(crate) identity: Option<Identity>,
+}
+
+/// A client certificate, to be shown. Two are the same if their certificates are.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity(pub(crate) Arc<ClientIdentity>);
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.certificate == other.0.certificate
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.certificate.hash(state);
+    }
 }
 
 /// Whether TLS is spoken.
@@ -109,7 +131,12 @@ impl Origin {
         };
         let host = uri.host()?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Some(Self { scheme, host: host.to_ascii_lowercase(), port: uri.port_u16().unwrap_or(scheme.port()) })
+        Some(Self {
+            scheme,
+            host: host.to_ascii_lowercase(),
+            port: uri.port_u16().unwrap_or(scheme.port()),
+            identity: None,
+        })
     }
 }
 
@@ -247,7 +274,7 @@ impl Outside {
         }
         match origin.scheme {
             Scheme::Http => Ok(Stream::Plain(stream)),
-            Scheme::Https => self.handshake(&origin.host, stream, until).await,
+            Scheme::Https => self.handshake(origin, stream, until).await,
         }
     }
 
@@ -304,9 +331,14 @@ impl Outside {
         resolved.map_err(|source| unresolved(host, source))
     }
 
-    async fn handshake(&self, host: &str, stream: TcpStream, until: Instant) -> Result<Stream, OutsideError> {
+    async fn handshake(&self, origin: &Origin, stream: TcpStream, until: Instant) -> Result<Stream, OutsideError> {
+        let host = origin.host.as_str();
         let name = ServerName::try_from(host.to_owned()).map_err(|_| OutsideError::BadHost(host.to_owned()))?;
         let config = self.tls().await.map_err(OutsideError::Tls)?;
+        let config = match &origin.identity {
+            None => config,
+            Some(Identity(identity)) => trust::showing(&config, identity).map_err(OutsideError::Tls)?,
+        };
         let shaking = TlsConnector::from(config).connect(name, stream);
         match timeout_at(until, shaking).await {
             Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),

@@ -75,6 +75,7 @@ impl Rest {
             canary: None,
             tracing: false,
             documentation_version: None,
+            client_certificate: None,
             created: Moment(0),
             updated: Moment(0),
             tags: BTreeMap::new(),

@@ -162,12 +162,30 @@ impl Authority {
     }
 }
 
+/// How long a client certificate of API Gateway is valid: a year (REST API developer guide, "Generate and configure an SSL certificate for
+/// backend authentication in API Gateway", 2026-11).
+const CLIENT_VALID: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// A client certificate that is signed by itself: who believes it believes nothing else.
+pub(crate) fn self_signed() -> Result<Leaf, AuthorityError> {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationalUnitName, "ApiGateway");
+    // A backend that believes an old one and a new one at once looks them up by their names.
+    params.distinguished_name.push(DnType::CommonName, format!("ApiGateway {}", mark(&key)));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    valid_for(&mut params, CLIENT_VALID);
+    let certificate = params.self_signed(&key)?;
+    Ok(Leaf { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
 /// A new authority: its key, then its certificate.
 fn new() -> Result<String, AuthorityError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut params = CertificateParams::new(Vec::new())?;
     // Two authorities on one machine must not be taken for each other.
-    let mark: String = key.public_key_raw().iter().rev().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let mark = mark(&key);
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, "Tidegate development");
     params.distinguished_name.push(DnType::CommonName, format!("Tidegate development CA {mark}"));
@@ -177,6 +195,11 @@ fn new() -> Result<String, AuthorityError> {
     let text = key.serialize_pem();
     let certified = CertifiedIssuer::self_signed(params, key)?;
     Ok(format!("{text}{}", certified.pem()))
+}
+
+/// What tells a key from others: a part of its own, and for RSA not the exponent that all of them end with.
+fn mark(key: &KeyPair) -> String {
+    key.public_key_raw().iter().rev().skip(8).take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn valid_for(params: &mut CertificateParams, duration: Duration) {

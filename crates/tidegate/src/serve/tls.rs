@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::StartError;
 use super::limits::LEAF_DAYS;
-use crate::ca::{Authority, AuthorityError};
+use crate::ca::{Authority, AuthorityError, self_signed};
 use crate::config::Config;
 
 /// The public listener with TLS. Where nobody said where it is to be, a port that is taken leaves it out: a second server on
@@ -51,10 +51,15 @@ impl Development {
 
     /// The certificate that a call needs. It may take a while.
     pub(super) fn certify(&self, wanted: &Wanted) -> Result<Certified, String> {
-        let authority = self.authority()?;
-        let Wanted::Issued { names, key } = wanted;
-        let leaf = authority.issue_with(*key, names, LEAF_DAYS).map_err(|error| error.to_string())?;
-        Ok(Certified { certificate: leaf.certificate, chain: Some(authority.certificate().to_owned()), key: leaf.key })
+        let (leaf, chain) = match wanted {
+            Wanted::SelfSigned => (self_signed(), None),
+            Wanted::Issued { names, key } => {
+                let authority = self.authority()?;
+                (authority.issue_with(*key, names, LEAF_DAYS), Some(authority.certificate().to_owned()))
+            }
+        };
+        let leaf = leaf.map_err(|error| error.to_string())?;
+        Ok(Certified { certificate: leaf.certificate, chain, key: leaf.key })
     }
 
     /// Its certificate, in PEM. The first call may take a while.

@@ -60,6 +60,8 @@ impl Change {
             dhcp_options: _, internet_gateways: _, egress_only_internet_gateways: _,
             nat_gateways: _, addresses: _, vpc_endpoints: _, documentation_parts: _, documentation_versions: _,
             gateway_accounts: _, log_groups: _,
+            // What traffic reads of these does not change, and none goes while a stage has it.
+            client_certificates: _,
         } = after;
         let fabric = any!(instances vpcs subnets network_acls security_groups security_group_rules network_interfaces attachments prefix_lists route_tables vpc_peering_connections flow_logs);
         Self {

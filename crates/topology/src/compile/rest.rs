@@ -11,7 +11,7 @@ use super::undeployed::Undeployed;
 use super::usage;
 use crate::arn::{ElbArn, ElbResource, LogGroupArn};
 use crate::endpoint::{Endpoint, EndpointPart};
-use crate::id::{ApiId, DeploymentId, LinkId, LogGroupName, ResourceId, VpcLinkId, VpcLinkV1Id};
+use crate::id::{ApiId, ClientCertificateId, DeploymentId, LinkId, LogGroupName, ResourceId, VpcLinkId, VpcLinkV1Id};
 use crate::reason::Reason;
 use crate::resource::rest_api::{
     Integration as Source, IntegrationType, MethodAuthorization, MethodName, Resource, RestAuthorizer,
@@ -28,7 +28,9 @@ use crate::snapshot::gateway::{
     Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route, RouteAuthorization, RouteRef,
     Service, Stage,
 };
-use crate::snapshot::rest::{Canary, Deployment, Logging, Method, MethodRef, UsagePlans, UserPools, Verification};
+use crate::snapshot::rest::{
+    Canary, ClientIdentity, Deployment, Logging, Method, MethodRef, UsagePlans, UserPools, Verification,
+};
 use crate::snapshot::routes::{RouteKey, RouteTable, SEGMENTS_MAX, Segment};
 
 /// Requests at once that an account may have, where a method's own burst is not limited.
@@ -92,6 +94,7 @@ fn served(
     let mut rest = crate::snapshot::rest::Stage {
         logging: if is_logged { logging } else { Vec::new() },
         log: is_logged.then(|| Arc::new(execution_log(scene, source, execution_log_group(source.api, &source.name)))),
+        identity: source.client_certificate.and_then(|id| identity(scene, id)),
         ..Default::default()
     };
     usage::enter(&mut rest, (source.api, &source.name), methods, (scene.estate, plans));
@@ -107,6 +110,11 @@ fn served(
         rest: Some(Box::new(rest)),
         deployed: Some(Arc::new(deployed)),
     }
+}
+
+fn identity(scene: &Scene<'_>, id: ClientCertificateId) -> Option<Arc<ClientIdentity>> {
+    let kept = scene.estate.client_certificates.get(&id)?;
+    Some(Arc::new(ClientIdentity { certificate: kept.certificate.clone(), key: kept.key.clone() }))
 }
 
 /// Method settings by path and method; `*` stands for all.

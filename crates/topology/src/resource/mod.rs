@@ -5,6 +5,7 @@ pub mod action;
 pub mod attachment;
 pub mod attribute;
 pub mod certificate;
+pub mod client_certificate;
 pub mod documentation;
 pub mod domain;
 pub mod flow_log;

@@ -12,7 +12,7 @@ use super::resource_policy::ResourcePolicy;
 use super::rest_api::{ApiKeySource, GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
 use crate::access_log::AccessLogFormat;
 use crate::arn::LogGroupArn;
-use crate::id::{ApiId, DeploymentId, LogGroupName, StageName};
+use crate::id::{ApiId, ClientCertificateId, DeploymentId, LogGroupName, StageName};
 use crate::time::Moment;
 
 /// What a deployment froze.
@@ -218,6 +218,9 @@ pub struct RestStage {
     /// The version of the API's documentation that is published with the stage.
     #[serde(default)]
     pub documentation_version: Option<String>,
+    /// The client certificate that backends are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificateId>,
     /// When it was made.
     pub created: Moment,
     /// When it last changed.

@@ -10,6 +10,7 @@ use super::front::RateLimit;
 use super::gateway::{self, LogStream};
 use crate::endpoint::Endpoint;
 use crate::id::{ApiKeyId, AuthorizerId, Region, UsagePlanId};
+use crate::resource::certificate::PrivateKeyPem;
 pub use crate::resource::rest_api::MethodRef;
 use crate::resource::rest_api::{self, Resource};
 use crate::resource::rest_stage::{LoggingLevel, RestDeployment};
@@ -92,10 +93,21 @@ pub struct Stage {
     pub log: Option<Arc<LogStream>>,
     /// The one that only a canary's requests are written to as well.
     pub canary_log: Option<Arc<LogStream>>,
+    /// What backends are shown that ask for a certificate.
+    pub identity: Option<Arc<ClientIdentity>>,
     /// The plans of the stage.
     pub plans: Vec<StagePlan>,
     /// Which of them a key is in.
     pub plan_of_key: HashMap<ApiKeyId, u32>,
+}
+
+/// A client certificate with its key, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// The certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: PrivateKeyPem,
 }
 
 /// A canary release.

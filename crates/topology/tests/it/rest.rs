@@ -123,6 +123,7 @@ fn put(world: &mut World, integration: &Integration, edit: impl FnOnce(&mut Rest
         canary: None,
         tracing: false,
         documentation_version: None,
+        client_certificate: None,
         created: Moment(0),
         updated: Moment(0),
         tags: BTreeMap::new(),

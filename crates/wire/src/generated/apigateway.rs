@@ -31,6 +31,7 @@ pub enum Operation {
     DeleteApiKey,
     DeleteAuthorizer,
     DeleteBasePathMapping,
+    DeleteClientCertificate,
     DeleteDeployment,
     DeleteDocumentationPart,
     DeleteDocumentationVersion,
@@ -50,6 +51,7 @@ pub enum Operation {
     DeleteVpcLink,
     FlushStageAuthorizersCache,
     FlushStageCache,
+    GenerateClientCertificate,
     GetAccount,
     GetApiKey,
     GetApiKeys,
@@ -57,6 +59,8 @@ pub enum Operation {
     GetAuthorizers,
     GetBasePathMapping,
     GetBasePathMappings,
+    GetClientCertificate,
+    GetClientCertificates,
     GetDeployment,
     GetDeployments,
     GetDocumentationPart,
@@ -107,6 +111,7 @@ pub enum Operation {
     UpdateApiKey,
     UpdateAuthorizer,
     UpdateBasePathMapping,
+    UpdateClientCertificate,
     UpdateDeployment,
     UpdateDocumentationPart,
     UpdateDocumentationVersion,
@@ -146,6 +151,7 @@ impl Operation {
         Operation::DeleteApiKey,
         Operation::DeleteAuthorizer,
         Operation::DeleteBasePathMapping,
+        Operation::DeleteClientCertificate,
         Operation::DeleteDeployment,
         Operation::DeleteDocumentationPart,
         Operation::DeleteDocumentationVersion,
@@ -165,6 +171,7 @@ impl Operation {
         Operation::DeleteVpcLink,
         Operation::FlushStageAuthorizersCache,
         Operation::FlushStageCache,
+        Operation::GenerateClientCertificate,
         Operation::GetAccount,
         Operation::GetApiKey,
         Operation::GetApiKeys,
@@ -172,6 +179,8 @@ impl Operation {
         Operation::GetAuthorizers,
         Operation::GetBasePathMapping,
         Operation::GetBasePathMappings,
+        Operation::GetClientCertificate,
+        Operation::GetClientCertificates,
         Operation::GetDeployment,
         Operation::GetDeployments,
         Operation::GetDocumentationPart,
@@ -222,6 +231,7 @@ impl Operation {
         Operation::UpdateApiKey,
         Operation::UpdateAuthorizer,
         Operation::UpdateBasePathMapping,
+        Operation::UpdateClientCertificate,
         Operation::UpdateDeployment,
         Operation::UpdateDocumentationPart,
         Operation::UpdateDocumentationVersion,
@@ -275,6 +285,7 @@ pub enum Call {
     DeleteApiKey(DeleteApiKeyRequest),
     DeleteAuthorizer(DeleteAuthorizerRequest),
     DeleteBasePathMapping(DeleteBasePathMappingRequest),
+    DeleteClientCertificate(DeleteClientCertificateRequest),
     DeleteDeployment(DeleteDeploymentRequest),
     DeleteDocumentationPart(DeleteDocumentationPartRequest),
     DeleteDocumentationVersion(DeleteDocumentationVersionRequest),
@@ -294,6 +305,7 @@ pub enum Call {
     DeleteVpcLink(DeleteVpcLinkRequest),
     FlushStageAuthorizersCache(FlushStageAuthorizersCacheRequest),
     FlushStageCache(FlushStageCacheRequest),
+    GenerateClientCertificate(GenerateClientCertificateRequest),
     GetAccount(GetAccountRequest),
     GetApiKey(GetApiKeyRequest),
     GetApiKeys(GetApiKeysRequest),
@@ -301,6 +313,8 @@ pub enum Call {
     GetAuthorizers(GetAuthorizersRequest),
     GetBasePathMapping(GetBasePathMappingRequest),
     GetBasePathMappings(GetBasePathMappingsRequest),
+    GetClientCertificate(GetClientCertificateRequest),
+    GetClientCertificates(GetClientCertificatesRequest),
     GetDeployment(GetDeploymentRequest),
     GetDeployments(GetDeploymentsRequest),
     GetDocumentationPart(GetDocumentationPartRequest),
@@ -351,6 +365,7 @@ pub enum Call {
     UpdateApiKey(UpdateApiKeyRequest),
     UpdateAuthorizer(UpdateAuthorizerRequest),
     UpdateBasePathMapping(UpdateBasePathMappingRequest),
+    UpdateClientCertificate(UpdateClientCertificateRequest),
     UpdateDeployment(UpdateDeploymentRequest),
     UpdateDocumentationPart(UpdateDocumentationPartRequest),
     UpdateDocumentationVersion(UpdateDocumentationVersionRequest),
@@ -392,6 +407,7 @@ impl Call {
             Call::DeleteApiKey(_) => Operation::DeleteApiKey,
             Call::DeleteAuthorizer(_) => Operation::DeleteAuthorizer,
             Call::DeleteBasePathMapping(_) => Operation::DeleteBasePathMapping,
+            Call::DeleteClientCertificate(_) => Operation::DeleteClientCertificate,
             Call::DeleteDeployment(_) => Operation::DeleteDeployment,
             Call::DeleteDocumentationPart(_) => Operation::DeleteDocumentationPart,
             Call::DeleteDocumentationVersion(_) => Operation::DeleteDocumentationVersion,
@@ -411,6 +427,7 @@ impl Call {
             Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
             Call::FlushStageAuthorizersCache(_) => Operation::FlushStageAuthorizersCache,
             Call::FlushStageCache(_) => Operation::FlushStageCache,
+            Call::GenerateClientCertificate(_) => Operation::GenerateClientCertificate,
             Call::GetAccount(_) => Operation::GetAccount,
             Call::GetApiKey(_) => Operation::GetApiKey,
             Call::GetApiKeys(_) => Operation::GetApiKeys,
@@ -418,6 +435,8 @@ impl Call {
             Call::GetAuthorizers(_) => Operation::GetAuthorizers,
             Call::GetBasePathMapping(_) => Operation::GetBasePathMapping,
             Call::GetBasePathMappings(_) => Operation::GetBasePathMappings,
+            Call::GetClientCertificate(_) => Operation::GetClientCertificate,
+            Call::GetClientCertificates(_) => Operation::GetClientCertificates,
             Call::GetDeployment(_) => Operation::GetDeployment,
             Call::GetDeployments(_) => Operation::GetDeployments,
             Call::GetDocumentationPart(_) => Operation::GetDocumentationPart,
@@ -468,6 +487,7 @@ impl Call {
             Call::UpdateApiKey(_) => Operation::UpdateApiKey,
             Call::UpdateAuthorizer(_) => Operation::UpdateAuthorizer,
             Call::UpdateBasePathMapping(_) => Operation::UpdateBasePathMapping,
+            Call::UpdateClientCertificate(_) => Operation::UpdateClientCertificate,
             Call::UpdateDeployment(_) => Operation::UpdateDeployment,
             Call::UpdateDocumentationPart(_) => Operation::UpdateDocumentationPart,
             Call::UpdateDocumentationVersion(_) => Operation::UpdateDocumentationVersion,
@@ -507,6 +527,7 @@ impl Call {
             Operation::DeleteApiKey => Call::DeleteApiKey(Shaped::from_value(value)),
             Operation::DeleteAuthorizer => Call::DeleteAuthorizer(Shaped::from_value(value)),
             Operation::DeleteBasePathMapping => Call::DeleteBasePathMapping(Shaped::from_value(value)),
+            Operation::DeleteClientCertificate => Call::DeleteClientCertificate(Shaped::from_value(value)),
             Operation::DeleteDeployment => Call::DeleteDeployment(Shaped::from_value(value)),
             Operation::DeleteDocumentationPart => Call::DeleteDocumentationPart(Shaped::from_value(value)),
             Operation::DeleteDocumentationVersion => Call::DeleteDocumentationVersion(Shaped::from_value(value)),
@@ -526,6 +547,7 @@ impl Call {
             Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
             Operation::FlushStageAuthorizersCache => Call::FlushStageAuthorizersCache(Shaped::from_value(value)),
             Operation::FlushStageCache => Call::FlushStageCache(Shaped::from_value(value)),
+            Operation::GenerateClientCertificate => Call::GenerateClientCertificate(Shaped::from_value(value)),
             Operation::GetAccount => Call::GetAccount(Shaped::from_value(value)),
             Operation::GetApiKey => Call::GetApiKey(Shaped::from_value(value)),
             Operation::GetApiKeys => Call::GetApiKeys(Shaped::from_value(value)),
@@ -533,6 +555,8 @@ impl Call {
             Operation::GetAuthorizers => Call::GetAuthorizers(Shaped::from_value(value)),
             Operation::GetBasePathMapping => Call::GetBasePathMapping(Shaped::from_value(value)),
             Operation::GetBasePathMappings => Call::GetBasePathMappings(Shaped::from_value(value)),
+            Operation::GetClientCertificate => Call::GetClientCertificate(Shaped::from_value(value)),
+            Operation::GetClientCertificates => Call::GetClientCertificates(Shaped::from_value(value)),
             Operation::GetDeployment => Call::GetDeployment(Shaped::from_value(value)),
             Operation::GetDeployments => Call::GetDeployments(Shaped::from_value(value)),
             Operation::GetDocumentationPart => Call::GetDocumentationPart(Shaped::from_value(value)),
@@ -583,6 +607,7 @@ impl Call {
             Operation::UpdateApiKey => Call::UpdateApiKey(Shaped::from_value(value)),
             Operation::UpdateAuthorizer => Call::UpdateAuthorizer(Shaped::from_value(value)),
             Operation::UpdateBasePathMapping => Call::UpdateBasePathMapping(Shaped::from_value(value)),
+            Operation::UpdateClientCertificate => Call::UpdateClientCertificate(Shaped::from_value(value)),
             Operation::UpdateDeployment => Call::UpdateDeployment(Shaped::from_value(value)),
             Operation::UpdateDocumentationPart => Call::UpdateDocumentationPart(Shaped::from_value(value)),
             Operation::UpdateDocumentationVersion => Call::UpdateDocumentationVersion(Shaped::from_value(value)),
@@ -624,6 +649,7 @@ impl Call {
             Call::DeleteApiKey(input) => input.into_value(),
             Call::DeleteAuthorizer(input) => input.into_value(),
             Call::DeleteBasePathMapping(input) => input.into_value(),
+            Call::DeleteClientCertificate(input) => input.into_value(),
             Call::DeleteDeployment(input) => input.into_value(),
             Call::DeleteDocumentationPart(input) => input.into_value(),
             Call::DeleteDocumentationVersion(input) => input.into_value(),
@@ -643,6 +669,7 @@ impl Call {
             Call::DeleteVpcLink(input) => input.into_value(),
             Call::FlushStageAuthorizersCache(input) => input.into_value(),
             Call::FlushStageCache(input) => input.into_value(),
+            Call::GenerateClientCertificate(input) => input.into_value(),
             Call::GetAccount(input) => input.into_value(),
             Call::GetApiKey(input) => input.into_value(),
             Call::GetApiKeys(input) => input.into_value(),
@@ -650,6 +677,8 @@ impl Call {
             Call::GetAuthorizers(input) => input.into_value(),
             Call::GetBasePathMapping(input) => input.into_value(),
             Call::GetBasePathMappings(input) => input.into_value(),
+            Call::GetClientCertificate(input) => input.into_value(),
+            Call::GetClientCertificates(input) => input.into_value(),
             Call::GetDeployment(input) => input.into_value(),
             Call::GetDeployments(input) => input.into_value(),
             Call::GetDocumentationPart(input) => input.into_value(),
@@ -700,6 +729,7 @@ impl Call {
             Call::UpdateApiKey(input) => input.into_value(),
             Call::UpdateAuthorizer(input) => input.into_value(),
             Call::UpdateBasePathMapping(input) => input.into_value(),
+            Call::UpdateClientCertificate(input) => input.into_value(),
             Call::UpdateDeployment(input) => input.into_value(),
             Call::UpdateDocumentationPart(input) => input.into_value(),
             Call::UpdateDocumentationVersion(input) => input.into_value(),
@@ -743,6 +773,7 @@ pub trait Service {
     fn delete_api_key(&mut self, input: DeleteApiKeyRequest) -> Result<(), Fault>;
     fn delete_authorizer(&mut self, input: DeleteAuthorizerRequest) -> Result<(), Fault>;
     fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault>;
+    fn delete_client_certificate(&mut self, input: DeleteClientCertificateRequest) -> Result<(), Fault>;
     fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault>;
     fn delete_documentation_part(&mut self, input: DeleteDocumentationPartRequest) -> Result<(), Fault>;
     fn delete_documentation_version(&mut self, input: DeleteDocumentationVersionRequest) -> Result<(), Fault>;
@@ -762,6 +793,10 @@ pub trait Service {
     fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<(), Fault>;
     fn flush_stage_authorizers_cache(&mut self, input: FlushStageAuthorizersCacheRequest) -> Result<(), Fault>;
     fn flush_stage_cache(&mut self, input: FlushStageCacheRequest) -> Result<(), Fault>;
+    fn generate_client_certificate(
+        &mut self,
+        input: GenerateClientCertificateRequest,
+    ) -> Result<ClientCertificate, Fault>;
     fn get_account(&mut self, input: GetAccountRequest) -> Result<Account, Fault>;
     fn get_api_key(&mut self, input: GetApiKeyRequest) -> Result<ApiKey, Fault>;
     fn get_api_keys(&mut self, input: GetApiKeysRequest) -> Result<ApiKeys, Fault>;
@@ -769,6 +804,8 @@ pub trait Service {
     fn get_authorizers(&mut self, input: GetAuthorizersRequest) -> Result<Authorizers, Fault>;
     fn get_base_path_mapping(&mut self, input: GetBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn get_base_path_mappings(&mut self, input: GetBasePathMappingsRequest) -> Result<BasePathMappings, Fault>;
+    fn get_client_certificate(&mut self, input: GetClientCertificateRequest) -> Result<ClientCertificate, Fault>;
+    fn get_client_certificates(&mut self, input: GetClientCertificatesRequest) -> Result<ClientCertificates, Fault>;
     fn get_deployment(&mut self, input: GetDeploymentRequest) -> Result<Deployment, Fault>;
     fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<Deployments, Fault>;
     fn get_documentation_part(&mut self, input: GetDocumentationPartRequest) -> Result<DocumentationPart, Fault>;
@@ -828,6 +865,7 @@ pub trait Service {
     fn update_api_key(&mut self, input: UpdateApiKeyRequest) -> Result<ApiKey, Fault>;
     fn update_authorizer(&mut self, input: UpdateAuthorizerRequest) -> Result<Authorizer, Fault>;
     fn update_base_path_mapping(&mut self, input: UpdateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
+    fn update_client_certificate(&mut self, input: UpdateClientCertificateRequest) -> Result<ClientCertificate, Fault>;
     fn update_deployment(&mut self, input: UpdateDeploymentRequest) -> Result<Deployment, Fault>;
     fn update_documentation_part(&mut self, input: UpdateDocumentationPartRequest) -> Result<DocumentationPart, Fault>;
     fn update_documentation_version(
@@ -877,6 +915,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteApiKey(input) => service.delete_api_key(input)?.into_value(),
         Call::DeleteAuthorizer(input) => service.delete_authorizer(input)?.into_value(),
         Call::DeleteBasePathMapping(input) => service.delete_base_path_mapping(input)?.into_value(),
+        Call::DeleteClientCertificate(input) => service.delete_client_certificate(input)?.into_value(),
         Call::DeleteDeployment(input) => service.delete_deployment(input)?.into_value(),
         Call::DeleteDocumentationPart(input) => service.delete_documentation_part(input)?.into_value(),
         Call::DeleteDocumentationVersion(input) => service.delete_documentation_version(input)?.into_value(),
@@ -896,6 +935,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
         Call::FlushStageAuthorizersCache(input) => service.flush_stage_authorizers_cache(input)?.into_value(),
         Call::FlushStageCache(input) => service.flush_stage_cache(input)?.into_value(),
+        Call::GenerateClientCertificate(input) => service.generate_client_certificate(input)?.into_value(),
         Call::GetAccount(input) => service.get_account(input)?.into_value(),
         Call::GetApiKey(input) => service.get_api_key(input)?.into_value(),
         Call::GetApiKeys(input) => service.get_api_keys(input)?.into_value(),
@@ -903,6 +943,8 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetAuthorizers(input) => service.get_authorizers(input)?.into_value(),
         Call::GetBasePathMapping(input) => service.get_base_path_mapping(input)?.into_value(),
         Call::GetBasePathMappings(input) => service.get_base_path_mappings(input)?.into_value(),
+        Call::GetClientCertificate(input) => service.get_client_certificate(input)?.into_value(),
+        Call::GetClientCertificates(input) => service.get_client_certificates(input)?.into_value(),
         Call::GetDeployment(input) => service.get_deployment(input)?.into_value(),
         Call::GetDeployments(input) => service.get_deployments(input)?.into_value(),
         Call::GetDocumentationPart(input) => service.get_documentation_part(input)?.into_value(),
@@ -953,6 +995,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::UpdateApiKey(input) => service.update_api_key(input)?.into_value(),
         Call::UpdateAuthorizer(input) => service.update_authorizer(input)?.into_value(),
         Call::UpdateBasePathMapping(input) => service.update_base_path_mapping(input)?.into_value(),
+        Call::UpdateClientCertificate(input) => service.update_client_certificate(input)?.into_value(),
         Call::UpdateDeployment(input) => service.update_deployment(input)?.into_value(),
         Call::UpdateDocumentationPart(input) => service.update_documentation_part(input)?.into_value(),
         Call::UpdateDocumentationVersion(input) => service.update_documentation_version(input)?.into_value(),
@@ -1229,6 +1272,52 @@ impl Shaped for CanarySettings {
             self.stage_variable_overrides.map(Shaped::into_value),
             self.use_stage_cache.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ClientCertificate {
+    pub client_certificate_id: Option<String>,
+    pub created_date: Option<Timestamp>,
+    pub description: Option<String>,
+    pub expiration_date: Option<Timestamp>,
+    pub pem_encoded_certificate: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+impl Shaped for ClientCertificate {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            client_certificate_id: fields.optional(),
+            created_date: fields.optional(),
+            description: fields.optional(),
+            expiration_date: fields.optional(),
+            pem_encoded_certificate: fields.optional(),
+            tags: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.client_certificate_id.map(Shaped::into_value),
+            self.created_date.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.expiration_date.map(Shaped::into_value),
+            self.pem_encoded_certificate.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ClientCertificates {
+    pub items: Option<Vec<ClientCertificate>>,
+    pub position: Option<String>,
+}
+impl Shaped for ClientCertificates {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
     }
 }
 #[derive(Clone, Default, PartialEq)]
@@ -1749,6 +1838,19 @@ impl Shaped for DeleteBasePathMappingRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.base_path.into_value()), Some(self.domain_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteClientCertificateRequest {
+    pub client_certificate_id: String,
+}
+impl Shaped for DeleteClientCertificateRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { client_certificate_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.client_certificate_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2360,6 +2462,20 @@ impl Shaped for GatewayResponses {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct GenerateClientCertificateRequest {
+    pub description: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+impl Shaped for GenerateClientCertificateRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { description: fields.optional(), tags: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.description.map(Shaped::into_value), self.tags.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetAccountRequest;
 impl Shaped for GetAccountRequest {
     fn from_value(_: Value) -> Self {
@@ -2476,6 +2592,33 @@ impl Shaped for GetBasePathMappingsRequest {
             self.limit.map(Shaped::into_value),
             self.position.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetClientCertificateRequest {
+    pub client_certificate_id: String,
+}
+impl Shaped for GetClientCertificateRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { client_certificate_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.client_certificate_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetClientCertificatesRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+}
+impl Shaped for GetClientCertificatesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.limit.map(Shaped::into_value), self.position.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3924,6 +4067,7 @@ pub struct Stage {
     pub cache_cluster_enabled: Option<bool>,
     pub cache_cluster_status: Option<String>,
     pub canary_settings: Option<CanarySettings>,
+    pub client_certificate_id: Option<String>,
     pub created_date: Option<Timestamp>,
     pub deployment_id: Option<String>,
     pub description: Option<String>,
@@ -3943,6 +4087,7 @@ impl Shaped for Stage {
             cache_cluster_enabled: fields.optional(),
             cache_cluster_status: fields.optional(),
             canary_settings: fields.optional(),
+            client_certificate_id: fields.optional(),
             created_date: fields.optional(),
             deployment_id: fields.optional(),
             description: fields.optional(),
@@ -3961,6 +4106,7 @@ impl Shaped for Stage {
             self.cache_cluster_enabled.map(Shaped::into_value),
             self.cache_cluster_status.map(Shaped::into_value),
             self.canary_settings.map(Shaped::into_value),
+            self.client_certificate_id.map(Shaped::into_value),
             self.created_date.map(Shaped::into_value),
             self.deployment_id.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
@@ -4044,6 +4190,7 @@ impl Shaped for Template {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TestInvokeMethodRequest {
     pub body: Option<String>,
+    pub client_certificate_id: Option<String>,
     pub headers: Option<BTreeMap<String, String>>,
     pub http_method: String,
     pub multi_value_headers: Option<BTreeMap<String, Vec<String>>>,
@@ -4057,6 +4204,7 @@ impl Shaped for TestInvokeMethodRequest {
         let mut fields = Fields::of(value);
         Self {
             body: fields.optional(),
+            client_certificate_id: fields.optional(),
             headers: fields.optional(),
             http_method: fields.required(),
             multi_value_headers: fields.optional(),
@@ -4069,6 +4217,7 @@ impl Shaped for TestInvokeMethodRequest {
     fn into_value(self) -> Value {
         Value::Structure(vec![
             self.body.map(Shaped::into_value),
+            self.client_certificate_id.map(Shaped::into_value),
             self.headers.map(Shaped::into_value),
             Some(self.http_method.into_value()),
             self.multi_value_headers.map(Shaped::into_value),
@@ -4213,6 +4362,23 @@ impl Shaped for UpdateBasePathMappingRequest {
         Value::Structure(vec![
             Some(self.base_path.into_value()),
             Some(self.domain_name.into_value()),
+            self.patch_operations.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateClientCertificateRequest {
+    pub client_certificate_id: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+}
+impl Shaped for UpdateClientCertificateRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { client_certificate_id: fields.required(), patch_operations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.client_certificate_id.into_value()),
             self.patch_operations.map(Shaped::into_value),
         ])
     }
@@ -4751,7 +4917,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 111] = [
+static OPERATIONS: [OperationModel; 116] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
@@ -4971,6 +5137,18 @@ static OPERATIONS: [OperationModel; 111] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 18,
+        name: "DeleteClientCertificate",
+        method: "DELETE",
+        uri: "/clientcertificates/{clientcertificate_id}",
+        status: 202,
+        input: &DELETE_CLIENT_CERTIFICATE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 19,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -4982,7 +5160,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 19,
+        index: 20,
         name: "DeleteDocumentationPart",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
@@ -4994,7 +5172,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 20,
+        index: 21,
         name: "DeleteDocumentationVersion",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -5006,7 +5184,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 21,
+        index: 22,
         name: "DeleteDomainName",
         method: "DELETE",
         uri: "/domainnames/{domain_name}",
@@ -5018,7 +5196,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 22,
+        index: 23,
         name: "DeleteGatewayResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5030,7 +5208,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 23,
+        index: 24,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5042,7 +5220,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 24,
+        index: 25,
         name: "DeleteIntegrationResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5054,7 +5232,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 25,
+        index: 26,
         name: "DeleteMethod",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5066,7 +5244,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 26,
+        index: 27,
         name: "DeleteMethodResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5078,7 +5256,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 27,
+        index: 28,
         name: "DeleteModel",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -5090,7 +5268,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 28,
+        index: 29,
         name: "DeleteRequestValidator",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -5102,7 +5280,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 29,
+        index: 30,
         name: "DeleteResource",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -5114,7 +5292,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 30,
+        index: 31,
         name: "DeleteRestApi",
         method: "DELETE",
         uri: "/restapis/{restapi_id}",
@@ -5126,7 +5304,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 31,
+        index: 32,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5138,7 +5316,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 32,
+        index: 33,
         name: "DeleteUsagePlan",
         method: "DELETE",
         uri: "/usageplans/{usageplanId}",
@@ -5150,7 +5328,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 33,
+        index: 34,
         name: "DeleteUsagePlanKey",
         method: "DELETE",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -5162,7 +5340,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 34,
+        index: 35,
         name: "DeleteVpcLink",
         method: "DELETE",
         uri: "/vpclinks/{vpclink_id}",
@@ -5174,7 +5352,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 35,
+        index: 36,
         name: "FlushStageAuthorizersCache",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
@@ -5186,7 +5364,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 36,
+        index: 37,
         name: "FlushStageCache",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
@@ -5198,7 +5376,19 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 37,
+        index: 38,
+        name: "GenerateClientCertificate",
+        method: "POST",
+        uri: "/clientcertificates",
+        status: 201,
+        input: &GENERATE_CLIENT_CERTIFICATE_REQUEST_FIELDS,
+        output: &CLIENT_CERTIFICATE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 39,
         name: "GetAccount",
         method: "GET",
         uri: "/account",
@@ -5210,7 +5400,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 38,
+        index: 40,
         name: "GetApiKey",
         method: "GET",
         uri: "/apikeys/{api_Key}",
@@ -5222,7 +5412,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 39,
+        index: 41,
         name: "GetApiKeys",
         method: "GET",
         uri: "/apikeys",
@@ -5234,7 +5424,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 40,
+        index: 42,
         name: "GetAuthorizer",
         method: "GET",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -5246,7 +5436,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 41,
+        index: 43,
         name: "GetAuthorizers",
         method: "GET",
         uri: "/restapis/{restapi_id}/authorizers",
@@ -5258,7 +5448,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 42,
+        index: 44,
         name: "GetBasePathMapping",
         method: "GET",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -5270,7 +5460,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 43,
+        index: 45,
         name: "GetBasePathMappings",
         method: "GET",
         uri: "/domainnames/{domain_name}/basepathmappings",
@@ -5282,7 +5472,31 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 44,
+        index: 46,
+        name: "GetClientCertificate",
+        method: "GET",
+        uri: "/clientcertificates/{clientcertificate_id}",
+        status: 200,
+        input: &GET_CLIENT_CERTIFICATE_REQUEST_FIELDS,
+        output: &CLIENT_CERTIFICATE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 47,
+        name: "GetClientCertificates",
+        method: "GET",
+        uri: "/clientcertificates",
+        status: 200,
+        input: &GET_CLIENT_CERTIFICATES_REQUEST_FIELDS,
+        output: &CLIENT_CERTIFICATES_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 48,
         name: "GetDeployment",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -5294,7 +5508,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 45,
+        index: 49,
         name: "GetDeployments",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments",
@@ -5306,7 +5520,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 46,
+        index: 50,
         name: "GetDocumentationPart",
         method: "GET",
         uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
@@ -5318,7 +5532,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 47,
+        index: 51,
         name: "GetDocumentationParts",
         method: "GET",
         uri: "/restapis/{restapi_id}/documentation/parts",
@@ -5330,7 +5544,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 48,
+        index: 52,
         name: "GetDocumentationVersion",
         method: "GET",
         uri: "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -5342,7 +5556,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 49,
+        index: 53,
         name: "GetDocumentationVersions",
         method: "GET",
         uri: "/restapis/{restapi_id}/documentation/versions",
@@ -5354,7 +5568,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 50,
+        index: 54,
         name: "GetDomainName",
         method: "GET",
         uri: "/domainnames/{domain_name}",
@@ -5366,7 +5580,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 51,
+        index: 55,
         name: "GetDomainNames",
         method: "GET",
         uri: "/domainnames",
@@ -5378,7 +5592,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 52,
+        index: 56,
         name: "GetExport",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/exports/{export_type}",
@@ -5390,7 +5604,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 53,
+        index: 57,
         name: "GetGatewayResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5402,7 +5616,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 54,
+        index: 58,
         name: "GetGatewayResponses",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses",
@@ -5414,7 +5628,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 55,
+        index: 59,
         name: "GetIntegration",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5426,7 +5640,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 56,
+        index: 60,
         name: "GetIntegrationResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5438,7 +5652,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 57,
+        index: 61,
         name: "GetMethod",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5450,7 +5664,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 58,
+        index: 62,
         name: "GetMethodResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5462,7 +5676,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 59,
+        index: 63,
         name: "GetModel",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -5474,7 +5688,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 60,
+        index: 64,
         name: "GetModelTemplate",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}/default_template",
@@ -5486,7 +5700,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 61,
+        index: 65,
         name: "GetModels",
         method: "GET",
         uri: "/restapis/{restapi_id}/models",
@@ -5498,7 +5712,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 62,
+        index: 66,
         name: "GetRequestValidator",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -5510,7 +5724,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 63,
+        index: 67,
         name: "GetRequestValidators",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators",
@@ -5522,7 +5736,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 64,
+        index: 68,
         name: "GetResource",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -5534,7 +5748,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 65,
+        index: 69,
         name: "GetResources",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources",
@@ -5546,7 +5760,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 66,
+        index: 70,
         name: "GetRestApi",
         method: "GET",
         uri: "/restapis/{restapi_id}",
@@ -5558,7 +5772,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 67,
+        index: 71,
         name: "GetRestApis",
         method: "GET",
         uri: "/restapis",
@@ -5570,7 +5784,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 68,
+        index: 72,
         name: "GetStage",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5582,7 +5796,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 69,
+        index: 73,
         name: "GetStages",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages",
@@ -5594,7 +5808,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 70,
+        index: 74,
         name: "GetTags",
         method: "GET",
         uri: "/tags/{resource_arn}",
@@ -5606,7 +5820,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 71,
+        index: 75,
         name: "GetUsage",
         method: "GET",
         uri: "/usageplans/{usageplanId}/usage",
@@ -5618,7 +5832,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 72,
+        index: 76,
         name: "GetUsagePlan",
         method: "GET",
         uri: "/usageplans/{usageplanId}",
@@ -5630,7 +5844,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 73,
+        index: 77,
         name: "GetUsagePlanKey",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -5642,7 +5856,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 74,
+        index: 78,
         name: "GetUsagePlanKeys",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys",
@@ -5654,7 +5868,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 75,
+        index: 79,
         name: "GetUsagePlans",
         method: "GET",
         uri: "/usageplans",
@@ -5666,7 +5880,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 76,
+        index: 80,
         name: "GetVpcLink",
         method: "GET",
         uri: "/vpclinks/{vpclink_id}",
@@ -5678,7 +5892,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 77,
+        index: 81,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/vpclinks",
@@ -5690,7 +5904,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 78,
+        index: 82,
         name: "ImportApiKeys",
         method: "POST",
         uri: "/apikeys?mode=import",
@@ -5702,7 +5916,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 79,
+        index: 83,
         name: "ImportDocumentationParts",
         method: "PUT",
         uri: "/restapis/{restapi_id}/documentation/parts",
@@ -5714,7 +5928,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 80,
+        index: 84,
         name: "ImportRestApi",
         method: "POST",
         uri: "/restapis?mode=import",
@@ -5726,7 +5940,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 81,
+        index: 85,
         name: "PutGatewayResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5738,7 +5952,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 82,
+        index: 86,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5750,7 +5964,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 83,
+        index: 87,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5762,7 +5976,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 84,
+        index: 88,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5774,7 +5988,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 85,
+        index: 89,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5786,7 +6000,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 86,
+        index: 90,
         name: "PutRestApi",
         method: "PUT",
         uri: "/restapis/{restapi_id}",
@@ -5798,7 +6012,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 87,
+        index: 91,
         name: "TagResource",
         method: "PUT",
         uri: "/tags/{resource_arn}",
@@ -5810,7 +6024,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 88,
+        index: 92,
         name: "TestInvokeMethod",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5822,7 +6036,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 89,
+        index: 93,
         name: "UntagResource",
         method: "DELETE",
         uri: "/tags/{resource_arn}",
@@ -5834,7 +6048,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 90,
+        index: 94,
         name: "UpdateAccount",
         method: "PATCH",
         uri: "/account",
@@ -5846,7 +6060,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 91,
+        index: 95,
         name: "UpdateApiKey",
         method: "PATCH",
         uri: "/apikeys/{api_Key}",
@@ -5858,7 +6072,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 92,
+        index: 96,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -5870,7 +6084,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 93,
+        index: 97,
         name: "UpdateBasePathMapping",
         method: "PATCH",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -5882,7 +6096,19 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 94,
+        index: 98,
+        name: "UpdateClientCertificate",
+        method: "PATCH",
+        uri: "/clientcertificates/{clientcertificate_id}",
+        status: 200,
+        input: &UPDATE_CLIENT_CERTIFICATE_REQUEST_FIELDS,
+        output: &CLIENT_CERTIFICATE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 99,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -5894,7 +6120,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 95,
+        index: 100,
         name: "UpdateDocumentationPart",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
@@ -5906,7 +6132,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 96,
+        index: 101,
         name: "UpdateDocumentationVersion",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -5918,7 +6144,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 97,
+        index: 102,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/domainnames/{domain_name}",
@@ -5930,7 +6156,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 98,
+        index: 103,
         name: "UpdateGatewayResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5942,7 +6168,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 99,
+        index: 104,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5954,7 +6180,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 100,
+        index: 105,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5966,7 +6192,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 101,
+        index: 106,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5978,7 +6204,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 102,
+        index: 107,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5990,7 +6216,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 103,
+        index: 108,
         name: "UpdateModel",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -6002,7 +6228,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 104,
+        index: 109,
         name: "UpdateRequestValidator",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -6014,7 +6240,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 105,
+        index: 110,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -6026,7 +6252,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 106,
+        index: 111,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -6038,7 +6264,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 107,
+        index: 112,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -6050,7 +6276,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 108,
+        index: 113,
         name: "UpdateUsage",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}/keys/{keyId}/usage",
@@ -6062,7 +6288,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 109,
+        index: 114,
         name: "UpdateUsagePlan",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}",
@@ -6074,7 +6300,7 @@ static OPERATIONS: [OperationModel; 111] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 110,
+        index: 115,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/vpclinks/{vpclink_id}",
@@ -6180,6 +6406,21 @@ Member::body("stageVariableOverrides", "stageVariableOverrides", "stageVariableO
 Member::body("useStageCache", "useStageCache", "useStageCache", Need::Optional, &model::BOOLEAN),
 ] };
 static CANARY_SETTINGS: Shape = Shape::Structure(&CANARY_SETTINGS_FIELDS);
+#[rustfmt::skip]
+static CLIENT_CERTIFICATE_FIELDS: Structure = Structure { name: "ClientCertificate", members: &[
+Member::body("clientCertificateId", "clientCertificateId", "clientCertificateId", Need::Optional, &model::STRING),
+Member::body("createdDate", "createdDate", "createdDate", Need::Optional, &model::TIME_EPOCH),
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("expirationDate", "expirationDate", "expirationDate", Need::Optional, &model::TIME_EPOCH),
+Member::body("pemEncodedCertificate", "pemEncodedCertificate", "pemEncodedCertificate", Need::Optional, &model::STRING),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+static CLIENT_CERTIFICATE: Shape = Shape::Structure(&CLIENT_CERTIFICATE_FIELDS);
+#[rustfmt::skip]
+static CLIENT_CERTIFICATES_FIELDS: Structure = Structure { name: "ClientCertificates", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_CLIENT_CERTIFICATE),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
 static CONNECTION_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["INTERNET", "VPC_LINK"], sensitive: false });
 static CONTENT_HANDLING_STRATEGY: Shape = Shape::String(Text {
@@ -6336,6 +6577,10 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 static DELETE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "DeleteBasePathMappingRequest", members: &[
 Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
 Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_CLIENT_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "DeleteClientCertificateRequest", members: &[
+Member::uri("clientCertificateId", "clientcertificate_id", "clientcertificate_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static DELETE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "DeleteDeploymentRequest", members: &[
@@ -6603,6 +6848,11 @@ Member::body("items", "item", "item", Need::Optional, &LIST_OF_GATEWAY_RESPONSE)
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
+static GENERATE_CLIENT_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "GenerateClientCertificateRequest", members: &[
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+#[rustfmt::skip]
 static GET_ACCOUNT_REQUEST_FIELDS: Structure = Structure { name: "GetAccountRequest", members: &[
 ] };
 #[rustfmt::skip]
@@ -6637,6 +6887,15 @@ Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::
 #[rustfmt::skip]
 static GET_BASE_PATH_MAPPINGS_REQUEST_FIELDS: Structure = Structure { name: "GetBasePathMappingsRequest", members: &[
 Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_CLIENT_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "GetClientCertificateRequest", members: &[
+Member::uri("clientCertificateId", "clientcertificate_id", "clientcertificate_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_CLIENT_CERTIFICATES_REQUEST_FIELDS: Structure = Structure { name: "GetClientCertificatesRequest", members: &[
 Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
 Member::query("position", "position", "position", Need::Optional, &model::STRING),
 ] };
@@ -6898,6 +7157,8 @@ static LIST_OF_API_STAGE: Shape = Shape::List(List { item: "member", min: None, 
 static LIST_OF_AUTHORIZER: Shape = Shape::List(List { item: "member", min: None, max: None, member: &AUTHORIZER });
 static LIST_OF_BASE_PATH_MAPPING: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &BASE_PATH_MAPPING });
+static LIST_OF_CLIENT_CERTIFICATE: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &CLIENT_CERTIFICATE });
 static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DEPLOYMENT });
 static LIST_OF_DOCUMENTATION_PART: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &DOCUMENTATION_PART });
@@ -7212,6 +7473,7 @@ Member::body("accessLogSettings", "accessLogSettings", "accessLogSettings", Need
 Member::body("cacheClusterEnabled", "cacheClusterEnabled", "cacheClusterEnabled", Need::Optional, &model::BOOLEAN),
 Member::body("cacheClusterStatus", "cacheClusterStatus", "cacheClusterStatus", Need::Optional, &model::STRING),
 Member::body("canarySettings", "canarySettings", "canarySettings", Need::Optional, &CANARY_SETTINGS),
+Member::body("clientCertificateId", "clientCertificateId", "clientCertificateId", Need::Optional, &model::STRING),
 Member::body("createdDate", "createdDate", "createdDate", Need::Optional, &model::TIME_EPOCH),
 Member::body("deploymentId", "deploymentId", "deploymentId", Need::Optional, &model::STRING),
 Member::body("description", "description", "description", Need::Optional, &model::STRING),
@@ -7257,6 +7519,7 @@ Member::body("value", "value", "value", Need::Optional, &model::STRING),
 #[rustfmt::skip]
 static TEST_INVOKE_METHOD_REQUEST_FIELDS: Structure = Structure { name: "TestInvokeMethodRequest", members: &[
 Member::body("body", "body", "body", Need::Optional, &model::STRING),
+Member::body("clientCertificateId", "clientCertificateId", "clientCertificateId", Need::Optional, &model::STRING),
 Member::body("headers", "headers", "headers", Need::Optional, &MAP_OF_STRING_TO_STRING),
 Member::uri("httpMethod", "http_method", "http_method", Need::Required, &model::STRING),
 Member::body("multiValueHeaders", "multiValueHeaders", "multiValueHeaders", Need::Optional, &MAP_OF_STRING_TO_LIST),
@@ -7309,6 +7572,11 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 static UPDATE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "UpdateBasePathMappingRequest", members: &[
 Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
 Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+] };
+#[rustfmt::skip]
+static UPDATE_CLIENT_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "UpdateClientCertificateRequest", members: &[
+Member::uri("clientCertificateId", "clientcertificate_id", "clientcertificate_id", Need::Required, &model::STRING),
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 ] };
 #[rustfmt::skip]

@@ -7,4 +7,5 @@ mod service;
 mod shown;
 
 pub(crate) use known::{arn, found};
+pub(crate) use pem::valid_until;
 pub(crate) use request::wish;

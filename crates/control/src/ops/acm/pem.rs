@@ -32,6 +32,13 @@ fn continues(certificate: &X509Certificate<'_>, chain: &[Pem]) -> bool {
     })
 }
 
+/// Until when a certificate in PEM is valid.
+pub(crate) fn valid_until(text: &str) -> Option<Moment> {
+    let [pem] = <[Pem; 1]>::try_from(certificates(text)?).ok()?;
+    let (_, parsed) = X509Certificate::from_der(&pem.contents).ok()?;
+    Some(Moment(parsed.validity().not_after.timestamp().saturating_mul(1000)))
+}
+
 /// Refuses a certificate that is not valid now.
 pub(super) fn valid_at(certificate: &Certificate, now: Moment) -> Result<(), Fault> {
     if certificate.not_after < now {

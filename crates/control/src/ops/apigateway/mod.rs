@@ -6,6 +6,7 @@ mod api_key;
 mod api_key_import;
 mod authorizer;
 mod base_path_mapping;
+mod client_certificate;
 mod connection;
 mod deployment;
 mod documentation;

@@ -4,9 +4,9 @@ use wire::Fault;
 use wire::apigateway::*;
 
 use super::{
-    account, api_key, api_key_import, authorizer, base_path_mapping, deployment, documentation, domain,
-    gateway_response, integration, integration_response, method, method_response, model, openapi, page, resource,
-    rest_api, stage, test_invoke, usage, usage_plan, usage_plan_key, validator, vpc_link,
+    account, api_key, api_key_import, authorizer, base_path_mapping, client_certificate, deployment, documentation,
+    domain, gateway_response, integration, integration_response, method, method_response, model, openapi, page,
+    resource, rest_api, stage, test_invoke, usage, usage_plan, usage_plan_key, validator, vpc_link,
 };
 use crate::context::Context;
 use crate::ops::gateway_common::tags;
@@ -430,6 +430,31 @@ impl Service for Context<'_> {
 
     fn delete_api_key(&mut self, input: DeleteApiKeyRequest) -> Result<(), Fault> {
         api_key::delete(self, &input.api_key)
+    }
+
+    fn generate_client_certificate(
+        &mut self,
+        input: GenerateClientCertificateRequest,
+    ) -> Result<ClientCertificate, Fault> {
+        client_certificate::generate(self, input)
+    }
+
+    fn get_client_certificate(&mut self, input: GetClientCertificateRequest) -> Result<ClientCertificate, Fault> {
+        client_certificate::get(self, &input.client_certificate_id)
+    }
+
+    fn get_client_certificates(&mut self, input: GetClientCertificatesRequest) -> Result<ClientCertificates, Fault> {
+        let known = client_certificate::list(self);
+        let (items, position) = page(known, input.limit, input.position.as_deref())?;
+        Ok(ClientCertificates { items: Some(items), position })
+    }
+
+    fn update_client_certificate(&mut self, input: UpdateClientCertificateRequest) -> Result<ClientCertificate, Fault> {
+        client_certificate::update(self, input)
+    }
+
+    fn delete_client_certificate(&mut self, input: DeleteClientCertificateRequest) -> Result<(), Fault> {
+        client_certificate::delete(self, &input.client_certificate_id)
     }
 
     fn create_usage_plan(&mut self, input: CreateUsagePlanRequest) -> Result<UsagePlan, Fault> {

@@ -6,7 +6,7 @@ use wire::Fault;
 use super::documentation::version;
 use super::patch::{Change, ENTRY, Op, REPLACE, Rule, Sentence, Table};
 use super::stage::{checked_percent, known_deployment, refuse_cache_cluster};
-use super::{fault, method_settings};
+use super::{client_certificate, fault, method_settings};
 use crate::ops::gateway_common::{DESCRIPTION_CHARS, access_log, check_length, variables};
 
 /// A stage on its way.
@@ -110,9 +110,9 @@ pub(super) const PATHS: Table<Wanted> = Table {
         }),
         Rule::new("/cacheClusterEnabled", REPLACE, |_, _, change| refuse_cache_cluster(Some(change.flag()))),
         Rule::new("/cacheClusterSize", REPLACE, |_, _, _| Err(fault::unsupported("cacheClusterSize"))),
-        Rule::new("/clientCertificateId", REPLACE, |_, _, change| match change.text() {
-            "" => Ok(()),
-            _ => Err(fault::unsupported("clientCertificateId")),
+        Rule::new("/clientCertificateId", REPLACE, |context, draft, change| {
+            draft.stage.client_certificate = client_certificate::named(context, change.text())?;
+            Ok(())
         }),
         Rule::new("/documentationVersion", REPLACE, |context, draft, change| {
             draft.stage.documentation_version = version::wanted(context, draft.stage.api, change.text())?;

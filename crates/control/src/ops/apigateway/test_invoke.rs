@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use topology::compile::compile;
 use topology::estate::{RealmEstate, Table};
-use topology::id::{ApiId, DeploymentId};
+use topology::id::{ApiId, ClientCertificateId, DeploymentId};
 use topology::resource::rest_api::{Method, MethodName, Resource, RestApi};
 use topology::resource::rest_stage::{FrozenRest, RestDeployment, RestStage};
 use topology::snapshot::RealmSnapshot;
@@ -17,7 +17,7 @@ use topology::trial::{self, Trial, TrialCaller};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::{deployment, fault, known_api, method, resource};
+use super::{client_certificate, deployment, fault, known_api, method, resource};
 use crate::context::Context;
 use crate::ops::gateway_common::variables;
 use crate::trial::Names;
@@ -36,9 +36,10 @@ pub(super) fn begin(
     let target = target(context, &resource, input.path_with_query_string.as_deref())?;
     let headers = headers(input.headers.unwrap_or_default(), input.multi_value_headers.unwrap_or_default())?;
     let variables = variables::checked(input.stage_variables.unwrap_or_default())?;
+    let certificate = client_certificate::named(context, &input.client_certificate_id.unwrap_or_default())?;
     let frozen = deployment::draft(context, api)?;
     let names = names(kept, &frozen);
-    let realm = aside(context, (api, frozen), variables);
+    let realm = aside(context, (api, frozen), (variables, certificate));
     let account = context.account();
     let trial = Trial {
         realm: Arc::new(realm),
@@ -147,7 +148,7 @@ fn names(method: &Method, frozen: &FrozenRest) -> Names {
 fn aside(
     context: &mut Context<'_>,
     (api, frozen): (ApiId, FrozenRest),
-    variables: BTreeMap<String, String>,
+    (variables, client_certificate): (BTreeMap<String, String>, Option<ClientCertificateId>),
 ) -> RealmSnapshot {
     let id = DeploymentId::from_bits(context.mint.bits());
     let created = context.now;
@@ -176,6 +177,7 @@ fn aside(
         canary: None,
         tracing: false,
         documentation_version: None,
+        client_certificate,
         created,
         updated: created,
         tags: BTreeMap::new(),

@@ -49,6 +49,7 @@ pub(crate) fn get(context: &Context<'_>, arn: &str) -> Result<Tags, Fault> {
         ApiGatewayArn::RestStage(api, name) => estate.rest_stages.get(&(api, name)).map(|stage| &stage.tags),
         ApiGatewayArn::ApiKey(id) => estate.api_keys.get(&id).map(|key| &key.tags),
         ApiGatewayArn::UsagePlan(id) => estate.usage_plans.get(&id).map(|plan| &plan.tags),
+        ApiGatewayArn::ClientCertificate(id) => estate.client_certificates.get(&id).map(|known| &known.tags),
     };
     let missing = || Fault::new("NotFoundException", 404, "Invalid resource identifier specified");
     tags.cloned().ok_or_else(|| missing().with_detail(format!("no resource {arn}")))
@@ -72,6 +73,7 @@ fn put(context: &mut Context<'_>, arn: &str, tags: Tags) -> Result<(), Fault> {
         ApiGatewayArn::RestStage(api, name) => estate.rest_stages.edit(&(api, name)).map(|stage| &mut stage.tags),
         ApiGatewayArn::ApiKey(id) => estate.api_keys.edit(&id).map(|key| &mut key.tags),
         ApiGatewayArn::UsagePlan(id) => estate.usage_plans.edit(&id).map(|plan| &mut plan.tags),
+        ApiGatewayArn::ClientCertificate(id) => estate.client_certificates.edit(&id).map(|known| &mut known.tags),
     };
     if let Some(place) = place {
         *place = tags;

@@ -15,7 +15,7 @@ use super::*;
 const LONG: Duration = Duration::from_secs(60);
 
 fn origin(scheme: Scheme, host: &str, port: u16) -> Origin {
-    Origin { scheme, host: host.to_owned(), port }
+    Origin { scheme, host: host.to_owned(), port, identity: None }
 }
 
 /// A resolver that knows these names.

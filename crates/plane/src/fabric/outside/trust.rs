@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::client::Resumption;
 use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, Error, InvalidMessage, RootCertStore};
 use thiserror::Error;
 use topology::reason::Reason;
+use topology::snapshot::rest::ClientIdentity;
 
 /// The only protocol that is spoken within TLS to the outside.
 const ALPN_HTTP1: &[u8] = b"http/1.1";
@@ -75,6 +78,24 @@ pub(crate) fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, E
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// The same, with a certificate for whoever asks for one. No session is resumed: it would be that of whoever showed another, or none.
+///
+/// # Errors
+/// When certificate and key cannot be used.
+pub(crate) fn showing(config: &ClientConfig, identity: &ClientIdentity) -> Result<Arc<ClientConfig>, TlsFault> {
+    let broken = |what: String| TlsFault::Handshake(format!("the client certificate cannot be used: {what}"));
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect();
+    let certificates = certificates.map_err(|error| broken(error.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(identity.key.0.as_bytes()).map_err(|_| broken("the key is no PEM".into()))?;
+    let certified = CertifiedKey::from_der(certificates, key, config.crypto_provider());
+    let certified = certified.map_err(|error| broken(error.to_string()))?;
+    let mut config = config.clone();
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 

@@ -12,6 +12,7 @@ use super::request::{self, Mapped, Passed, Request, Target};
 use super::validate::{Sendable, Valid};
 use super::{answer, content, execution, log, template};
 use crate::answer::body::Body;
+use crate::fabric::outside::Identity;
 use crate::gateway::context::Context;
 use crate::gateway::outbound::{Behalf, Leave, Outbound, Toward};
 use crate::gateway::payload::Payload;
@@ -110,7 +111,9 @@ async fn send<'w>(
     *outgoing.method_mut() = method;
     *outgoing.uri_mut() = target.uri;
     *outgoing.headers_mut() = headers;
-    let toward = listener.unwrap_or(Toward::Endpoint(target.filled.origin));
+    let mut origin = target.filled.origin;
+    origin.identity = identity(context);
+    let toward = listener.unwrap_or(Toward::Endpoint(origin));
     let behalf = Behalf { peer: context.peer, stage_prefix: None };
     let mut outbound = Outbound::new(Leave::Method(sendable), toward, outgoing, behalf);
     let response = outbound.carry(shared, recording).await?;
@@ -123,6 +126,12 @@ async fn send<'w>(
         rest.show("Endpoint response headers", || log::headers(response.headers(), &response.body().lines()));
     }
     Ok(response)
+}
+
+/// What the stage shows to a public endpoint that asks for a certificate.
+fn identity(context: &Context<'_>) -> Option<Identity> {
+    let stage = context.found.as_ref()?.site.stage;
+    stage.rest.as_ref()?.identity.clone().map(Identity)
 }
 
 /// The listener behind the integration's link; none where it is a public endpoint.
