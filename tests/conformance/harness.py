@@ -81,7 +81,8 @@ class Server:
 
     def start(self):
         command = [*self.limited, self.program, "up", "--output", "json"]
-        command += ["--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"]
+        for end in ("--api", "--public", "--public-tls"):
+            command += [] if end in self.args else [end, "127.0.0.1:0"]
         command += ["--data-dir", self.data_dir] if self.data_dir else ["--ephemeral"]
         command += ["--config", self.config] if self.config else []
         self.log = open(os.path.join(self.scratch, "server.log"), "ab")

@@ -103,7 +103,19 @@ pub(crate) struct UpArgs {
     /// Where AWS's APIs are served [default: 127.0.0.1:4566]
     #[arg(long = "api", alias = "listen-api", value_name = "HOST:PORT")]
     pub(crate) listen_api: Option<String>,
-    /// Where invoke URLs are served [default: 127.0.0.1:8080]
+    /// Where AWS's APIs are served with TLS too
+    #[arg(long = "api-tls", alias = "listen-api-tls", value_name = "HOST:PORT")]
+    pub(crate) listen_api_tls: Option<String>,
+    /// The certificate that it presents, with its chain, in PEM; without one that of the development authority
+    #[arg(long = "api-certificate", alias = "tls-api-certificate", value_name = "FILE")]
+    pub(crate) api_certificate: Option<String>,
+    /// The key of that certificate, in PEM
+    #[arg(long = "api-key", alias = "tls-api-key", value_name = "FILE")]
+    pub(crate) api_key: Option<String>,
+    /// Where `/metrics` and `/healthz` alone are served
+    #[arg(long = "metrics", alias = "listen-metrics", value_name = "HOST:PORT")]
+    pub(crate) listen_metrics: Option<String>,
+    /// Where invoke URLs are served, or none [default: 127.0.0.1:8080]
     #[arg(long = "public", alias = "listen-public", value_name = "HOST:PORT")]
     pub(crate) listen_public: Option<String>,
     /// Where invoke URLs are served with TLS [default: 127.0.0.1:8443]

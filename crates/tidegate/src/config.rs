@@ -2,6 +2,7 @@
 //! What was given is collected first and judged afterwards, so that every problem is reported at once, with its key. The
 //! program uses the judged form only. What a setting does lives elsewhere.
 
+mod access_key;
 mod otel;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,10 @@ use topology::net::IpNet;
 use crate::cli::UpArgs;
 use crate::journal::Copies;
 
+pub(crate) use access_key::AccessKey;
 pub(crate) use otel::Collector;
 pub(crate) use value::duration;
-use value::{address, block, blocked, copies, directory, endpoint, fabric, host, level, one_of, region};
+use value::{address, block, blocked, copies, directory, endpoint, fabric, host, level, one_of, region, somewhere};
 
 /// Access keys that the file may list.
 const ACCESS_KEYS_MAX: usize = 1_024;
@@ -34,8 +36,10 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 22] = [
+const SETTINGS: [(&str, &str); 26] = [
     ("listen.api", "127.0.0.1:4566"),
+    ("listen.api_tls", "none"),
+    ("listen.metrics", "none"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
     ("listen.balancers", "none"),
@@ -51,6 +55,8 @@ const SETTINGS: [(&str, &str); 22] = [
     ("egress.allow", "none"),
     ("cognito.endpoint", "as AWS"),
     ("tls.extra_roots", "none"),
+    ("tls.api_certificate", "the development authority's"),
+    ("tls.api_key", "the development authority's"),
     ("strict_wire", "false"),
     ("allow_remote", "false"),
     ("access_log", "none"),
@@ -81,23 +87,6 @@ pub(crate) enum ReadyForm {
     Json,
 }
 
-/// An access key of gateway mode.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct AccessKey {
-    /// The access key id.
-    pub(crate) id: String,
-    /// The secret, kept out of `Debug`.
-    pub(crate) secret: wire::Secret,
-    /// The account that it acts for.
-    pub(crate) account: AccountId,
-}
-
-impl fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} for {} (secret hidden)", self.id, self.account)
-    }
-}
-
 /// An address, and whether somebody named it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -112,8 +101,14 @@ pub(crate) struct Wanted {
 pub(crate) struct Config {
     /// Where AWS's APIs are served.
     pub(crate) api: SocketAddr,
-    /// Where invoke URLs are served.
-    pub(crate) public: SocketAddr,
+    /// Where AWS's APIs are served with TLS; `None` is nowhere.
+    pub(crate) api_tls: Option<SocketAddr>,
+    /// The files of the certificate that is presented there, and of its key; `None` has the development authority issue one.
+    pub(crate) api_identity: Option<(PathBuf, PathBuf)>,
+    /// Where metrics and health alone are served; `None` is nowhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Where invoke URLs are served; `None` is nowhere without TLS.
+    pub(crate) public: Option<SocketAddr>,
     /// Where invoke URLs and custom domain names are served with TLS.
     pub(crate) public_tls: Wanted,
     /// Where internet-facing load balancers are reached; `None` is nowhere.
@@ -124,6 +119,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: Option<PathBuf>,
     /// The setting `data_dir`, also where state is in memory.
     pub(crate) home: PathBuf,
+    /// Files with secrets that were read, to be warned of where strangers can read them.
+    pub(crate) secret_files: Vec<PathBuf>,
     /// The file that the log goes to, when `up --detach` led it there.
     pub(crate) kept_log: Option<PathBuf>,
     /// The account of callers whose key names none.
@@ -286,6 +283,10 @@ impl Raw {
     fn read_flags(&mut self, flags: &UpArgs) {
         let texts = [
             ("listen.api", &flags.listen_api),
+            ("listen.api_tls", &flags.listen_api_tls),
+            ("listen.metrics", &flags.listen_metrics),
+            ("tls.api_certificate", &flags.api_certificate),
+            ("tls.api_key", &flags.api_key),
             ("listen.public", &flags.listen_public),
             ("listen.public_tls", &flags.listen_public_tls),
             ("listen.balancers", &flags.listen_balancers),
@@ -385,7 +386,9 @@ impl Raw {
 
     fn judge(mut self) -> Result<Config, Vec<Problem>> {
         let api = self.take("listen.api", address);
-        let public = self.take("listen.public", address);
+        let api_tls = self.take("listen.api_tls", somewhere);
+        let metrics = self.take("listen.metrics", somewhere);
+        let public = self.take("listen.public", somewhere);
         let public_tls = self.take("listen.public_tls", address);
         let tls_given = self.settings.contains_key("listen.public_tls");
         let balancers = self.take("listen.balancers", host);
@@ -409,6 +412,7 @@ impl Raw {
         let cognito_endpoint = if has_pools { self.take("cognito.endpoint", endpoint) } else { None };
         let has_roots = self.settings.contains_key("tls.extra_roots");
         let extra_roots = if has_roots { self.take("tls.extra_roots", directory) } else { None };
+        let api_identity = self.judge_api_identity(api_tls.flatten().is_some());
         let strict_wire = self.take_truth("strict_wire");
         let allow_remote = self.take_truth("allow_remote");
         let access_log = self.take("access_log", copies);
@@ -417,7 +421,19 @@ impl Raw {
         let log = self.take("log", level);
         let output = self.take("output", |text| one_of(text, &[("text", ReadyForm::Text), ("json", ReadyForm::Json)]));
         let access_keys = self.judge_access_keys(account);
-        let ends = [("listen.api", api), ("listen.public", public), ("listen.public_tls", public_tls)];
+        if api_tls.flatten().is_some() && api_identity.is_none() && !access_keys.is_empty() {
+            self.problem(
+                "tls.api_certificate",
+                "is needed by listen.api_tls: gateway mode presents nothing of the development authority",
+            );
+        }
+        let ends = [
+            ("listen.api", api),
+            ("listen.api_tls", api_tls.flatten()),
+            ("listen.metrics", metrics.flatten()),
+            ("listen.public", public.flatten()),
+            ("listen.public_tls", public_tls),
+        ];
         let ends = ends.map(|(key, end)| (key, end.map(|end| end.ip())));
         for (key, host) in ends.into_iter().chain([("listen.balancers", balancers.flatten().map(IpAddr::V4))]) {
             self.judge_reach(key, host, allow_remote);
@@ -432,6 +448,10 @@ impl Raw {
         let judged = (|| {
             Some(Config {
                 api: api?,
+                api_tls: api_tls?,
+                secret_files: api_identity.iter().map(|(_, key)| key.clone()).collect(),
+                api_identity,
+                metrics: metrics?,
                 public: public?,
                 public_tls: Wanted { address: public_tls?, given: tls_given },
                 balancers: balancers?,
@@ -464,6 +484,29 @@ impl Raw {
         }
     }
 
+    /// The files of the API port's certificate and key: both or neither, and for a port that speaks TLS.
+    fn judge_api_identity(&mut self, is_served: bool) -> Option<(PathBuf, PathBuf)> {
+        const PAIR: [&str; 2] = ["tls.api_certificate", "tls.api_key"];
+        let given = PAIR.map(|key| self.settings.contains_key(key));
+        let [certificate, private] = PAIR;
+        match given {
+            [false, false] => None,
+            [true, true] if !is_served => {
+                self.note(certificate, "is presented by listen.api_tls, which is not set");
+                None
+            }
+            [true, true] => self.take(certificate, directory).zip(self.take(private, directory)),
+            [true, false] => {
+                self.note(certificate, "needs tls.api_key beside it");
+                None
+            }
+            [false, true] => {
+                self.note(private, "needs tls.api_certificate beside it");
+                None
+            }
+        }
+    }
+
     fn judge_reach(&mut self, key: &'static str, host: Option<IpAddr>, allow_remote: bool) {
         if let Some(host) = host.filter(|host| !host.is_loopback() && !allow_remote) {
             self.note(key, &format!("{host} is not loopback; allow_remote permits that"));
@@ -479,7 +522,7 @@ impl Raw {
         let mut keys: Vec<AccessKey> = Vec::new();
         for (at, value) in given.into_iter().enumerate() {
             let place = format!("{ACCESS_KEYS}[{at}]");
-            match access_key(value, default_account) {
+            match access_key::read(value, default_account) {
                 Ok(key) if keys.iter().any(|other| other.id == key.id) => {
                     self.problem(place, format!("{} is listed twice", key.id));
                 }
@@ -520,41 +563,4 @@ fn default_of(key: &str) -> &'static str {
 /// `listen.api` is `TIDEGATE_LISTEN_API`.
 fn variable_of(setting: &str) -> String {
     format!("TIDEGATE_{}", setting.replace('.', "_").to_ascii_uppercase())
-}
-
-/// An access key, or what is wrong with each of its members.
-fn access_key(value: toml::Value, default: Option<AccountId>) -> Result<AccessKey, Vec<(String, String)>> {
-    let toml::Value::Table(mut table) = value else {
-        return Err(vec![("id".to_owned(), "must stand in a table".to_owned())]);
-    };
-    let mut problems = Vec::new();
-    let mut text = |name: &str| match table.remove(name) {
-        Some(toml::Value::String(text)) if !text.is_empty() => Some(text),
-        Some(_) => {
-            problems.push((name.to_owned(), "must be a string that is not empty".to_owned()));
-            None
-        }
-        None => None,
-    };
-    let (id, secret, account) = (text("id"), text("secret"), text("account"));
-    for (name, value) in [("id", &id), ("secret", &secret)] {
-        if value.is_none() && !problems.iter().any(|(noted, _)| noted == name) {
-            problems.push((name.to_owned(), "is missing".to_owned()));
-        }
-    }
-    let account = match account.map(|text| text.parse::<AccountId>()) {
-        Some(Err(_)) => {
-            problems.push(("account".to_owned(), "must be 12 digits".to_owned()));
-            None
-        }
-        Some(Ok(account)) => Some(account),
-        None => default,
-    };
-    problems.extend(table.keys().map(|name| (name.clone(), "is no member of an access key".to_owned())));
-    match (id, secret, account) {
-        (Some(id), Some(secret), Some(account)) if problems.is_empty() => {
-            Ok(AccessKey { id, secret: wire::Secret::new(secret), account })
-        }
-        _ => Err(problems),
-    }
 }

@@ -44,11 +44,13 @@ pub(crate) async fn attachments(args: &ServerArgs) -> Result<Exit, Complaint> {
 
 fn lines(body: &Value) -> Vec<String> {
     let mut lines = Vec::new();
-    for name in ["version", "api", "public", "public_tls", "enforcement", "mode", "revision", "data_dir"] {
+    for name in
+        ["version", "api", "api_tls", "public", "public_tls", "metrics", "enforcement", "mode", "revision", "data_dir"]
+    {
         let value = match &body[name] {
             Value::String(text) => text.clone(),
-            Value::Null if name == "public_tls" => "(not served)".to_owned(),
-            Value::Null => "(in memory)".to_owned(),
+            Value::Null if name == "data_dir" => "(in memory)".to_owned(),
+            Value::Null => "(not served)".to_owned(),
             other => other.to_string(),
         };
         lines.push(format!("{name:<12} {value}"));

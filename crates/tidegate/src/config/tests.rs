@@ -25,7 +25,8 @@ fn the_page_on_configuration_lists_every_setting_with_its_default() {
 fn what_is_not_given_has_the_documented_default() {
     let config = loaded(&UpArgs::default(), &[], "").unwrap();
     assert_eq!(config.api, "127.0.0.1:4566".parse().unwrap());
-    assert_eq!(config.public, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(config.public, Some("127.0.0.1:8080".parse().unwrap()));
+    assert_eq!((config.api_tls, config.metrics), (None, None));
     assert_eq!(config.public_tls, Wanted { address: "127.0.0.1:8443".parse().unwrap(), given: false });
     assert_eq!(config.data_dir, Some(PathBuf::from(".tidegate")));
     assert_eq!(config.s3_root, Some(PathBuf::from(".tidegate/s3")));

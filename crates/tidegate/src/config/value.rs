@@ -33,6 +33,11 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
+/// The same, or nowhere.
+pub(super) fn somewhere(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "none" { Ok(None) } else { address(text).map(Some) }
+}
+
 /// Where sockets are opened whose ports are said elsewhere, if anywhere.
 pub(super) fn host(text: &str) -> Result<Option<Ipv4Addr>, String> {
     match (text, text.parse::<IpAddr>()) {

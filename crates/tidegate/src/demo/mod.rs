@@ -79,7 +79,8 @@ async fn tell(running: &Running, once: bool) -> Result<(), Complaint> {
     stack.healthy(&aws).await?;
     output::line(&format!("built through {} with AWS's own operations; every target is healthy", ends.api_url()));
 
-    let invoke = format!("http://{}.execute-api.us-east-1.localhost:{}", stack.api, ends.public.port());
+    let invoke =
+        format!("http://{}.execute-api.us-east-1.localhost:{}", stack.api, ends.public.unwrap_or(ends.api).port());
     heading("Call it");
     for path in ["/hello", "/reports/1"] {
         let answer = expect(&format!("{invoke}{path}"), 200).await?;

@@ -5,6 +5,12 @@ use std::time::Duration;
 
 /// Open connections of the API port; fewer where the process has too few descriptors. Above: accepting waits until one closes.
 pub(crate) const CONNECTIONS_MAX: usize = 1_024;
+/// Open connections of the listener of metrics: more than anybody scrapes with. Above: accepting waits until one closes.
+pub(crate) const METRICS_CONNECTIONS_MAX: usize = 16;
+/// How long a client of the API port with TLS may take for its handshake. Above: the connection is closed.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a file with a certificate, or with a key. Above: it cannot be used.
+pub(crate) const PEM_BYTES_MAX: u64 = 1024 * 1024;
 /// Descriptors that no connection of a client takes: listeners, the store, logs, probes, fetches of keys, and some to spare. Below
 /// so many in all, one connection at a time is served.
 pub(crate) const DESCRIPTORS_RESERVED: usize = 128;

@@ -1,20 +1,22 @@
-//! Accepts connections of the API port and serves HTTP/1.1 and HTTP/2 with prior knowledge on them. The accept loop only
+//! Accepts connections of the API port, with TLS or without, and of the listener of metrics, and serves HTTP/1.1 and HTTP/2 with prior knowledge on them. The accept loop only
 //! accepts; each connection is a task that ends with its current request once the server stops.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::Request;
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use plane::limits::{CLIENT_STREAM_WINDOW_BYTES, CLIENT_WINDOW_BYTES};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::answer::{self, Answer};
+use super::api_tls::ApiTls;
 use super::limits::{ACCEPT_PAUSE, HEAD_BYTES_MAX, HEAD_TIMEOUT, READ_IDLE_TIMEOUT};
 use super::patient::Patient;
 use super::{State, aws, guard, own};
@@ -40,8 +42,19 @@ impl Places {
     }
 }
 
+/// By which listener a client comes.
+#[derive(Debug, Clone)]
+pub(crate) enum Door {
+    /// The API port.
+    Api,
+    /// The API port with TLS.
+    Secured(Arc<ApiTls>),
+    /// The listener of metrics.
+    Metrics,
+}
+
 /// Accepts until the server stops.
-pub(crate) async fn accept(state: Arc<State>, listener: TcpListener, places: Places) {
+pub(crate) async fn accept(state: Arc<State>, (listener, door): (TcpListener, Door), places: Places) {
     let mut stopping = state.stopping.subscribe();
     loop {
         let next = async {
@@ -54,9 +67,9 @@ pub(crate) async fn accept(state: Arc<State>, listener: TcpListener, places: Pla
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (state, stopping) = (Arc::clone(&state), stopping.clone());
+                let (state, door, stopping) = (Arc::clone(&state), door.clone(), stopping.clone());
                 tokio::spawn(async move {
-                    connection(state, stream, peer, stopping).await;
+                    connection(state, door, (stream, peer), stopping).await;
                     drop(place);
                 });
             }
@@ -68,7 +81,12 @@ pub(crate) async fn accept(state: Arc<State>, listener: TcpListener, places: Pla
     }
 }
 
-async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut stopping: watch::Receiver<bool>) {
+async fn connection(
+    state: Arc<State>,
+    door: Door,
+    (stream, peer): (TcpStream, SocketAddr),
+    mut stopping: watch::Receiver<bool>,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
@@ -81,6 +99,22 @@ async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut 
     if !spoke {
         return;
     }
+    match &door {
+        Door::Secured(tls) => {
+            let Some(stream) = tls.accept(stream).await else { return };
+            converse(state, door, (stream, peer), stopping).await;
+        }
+        Door::Api | Door::Metrics => converse(state, door, (stream, peer), stopping).await,
+    }
+}
+
+/// Serves requests until the client or the server ends it.
+async fn converse(
+    state: Arc<State>,
+    door: Door,
+    (stream, peer): (impl AsyncRead + AsyncWrite + Unpin + Send + 'static, SocketAddr),
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
     // Far below u32's end.
@@ -94,8 +128,13 @@ async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut 
         .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CLIENT_WINDOW_BYTES);
     let service = service_fn(move |request| {
-        let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(serve(&state, request, peer).await) }
+        let (state, door) = (Arc::clone(&state), door.clone());
+        async move {
+            Ok::<_, Infallible>(match door {
+                Door::Metrics => watched(&state, &request),
+                Door::Api | Door::Secured(_) => serve(&state, request, peer).await,
+            })
+        }
     });
     let connection = builder.serve_connection(TokioIo::new(Patient::new(stream, READ_IDLE_TIMEOUT)), service);
     tokio::pin!(connection);
@@ -136,6 +175,16 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
             Err(foreign) => answer::named(answer::foreign(foreign), &request_id),
         },
     }
+}
+
+/// One request to the listener of metrics: whoever may connect to it may read them, and nothing else is there.
+fn watched(state: &Arc<State>, request: &Request<Incoming>) -> Answer {
+    let answer = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => own::exposition(state),
+        (&Method::GET, "/healthz") => own::health(state),
+        _ => answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Here are GET /metrics and GET /healthz"),
+    };
+    answer::named(answer, &state.request_id())
 }
 
 /// Waits until the server stops.

@@ -2,6 +2,7 @@
 //! in order. What a request means is decided below, in the rooms.
 
 pub(crate) mod answer;
+mod api_tls;
 pub(crate) mod aws;
 mod descriptors;
 pub(crate) mod directory;
@@ -11,6 +12,7 @@ pub(crate) mod guard;
 pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod listen;
+mod notify;
 pub(crate) mod objects;
 pub(crate) mod own;
 mod owner;
@@ -55,10 +57,13 @@ use crate::log_files::LogFiles;
 use crate::mailbox::{Mailbox, Publish};
 use crate::refused::RefusedRing;
 use crate::telemetry::Exporter;
+use api_tls::ApiTls;
 use descriptors::Shares;
 use directory::DataDirectory;
-use limits::{ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
-use listen::Places;
+use limits::{
+    ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, METRICS_CONNECTIONS_MAX, ROOTS_BYTES_MAX, TRIALS_MAX,
+};
+use listen::{Door, Places};
 use runs::Runs;
 use tls::Development;
 
@@ -101,6 +106,9 @@ pub(crate) enum StartError {
     /// The development authority cannot be used.
     #[error("the development certificate authority cannot be used: {0}")]
     Authority(#[from] AuthorityError),
+    /// The certificate of the API port cannot be used.
+    #[error("tls.api_certificate: {0}")]
+    ApiTls(String),
     /// The file of roots cannot be used.
     #[error("tls.extra_roots: {} {why}", .path.display())]
     Roots {
@@ -119,8 +127,12 @@ pub(crate) enum StartError {
 pub(crate) struct Ends {
     /// AWS's APIs.
     pub(crate) api: SocketAddr,
-    /// Invoke URLs.
-    pub(crate) public: SocketAddr,
+    /// AWS's APIs with TLS, where that is served.
+    pub(crate) api_tls: Option<SocketAddr>,
+    /// Metrics and health alone, where they are.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Invoke URLs without TLS, where they are served.
+    pub(crate) public: Option<SocketAddr>,
     /// Invoke URLs and custom domain names with TLS, where that is served.
     pub(crate) public_tls: Option<SocketAddr>,
 }
@@ -131,9 +143,19 @@ impl Ends {
         format!("http://{}", self.api)
     }
 
+    /// The API's URL with TLS.
+    pub(crate) fn api_tls_url(&self) -> Option<String> {
+        self.api_tls.map(|address| format!("https://{address}"))
+    }
+
+    /// The URL of the listener of metrics.
+    pub(crate) fn metrics_url(&self) -> Option<String> {
+        self.metrics.map(|address| format!("http://{address}"))
+    }
+
     /// The public listener's URL.
-    pub(crate) fn public_url(&self) -> String {
-        format!("http://{}", self.public)
+    pub(crate) fn public_url(&self) -> Option<String> {
+        self.public.map(|address| format!("http://{address}"))
     }
 
     /// The URL of the public listener with TLS.
@@ -187,6 +209,7 @@ impl State {
 /// A server that serves.
 pub(crate) struct Running {
     state: Arc<State>,
+    secured: Option<Arc<ApiTls>>,
     control: JoinHandle<()>,
     places: Places,
     journal: Journal,
@@ -201,17 +224,21 @@ pub(crate) struct Running {
 /// See [`StartError`].
 pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, StartError> {
     let api = listener("listen.api", config.api).await?;
-    let public = listener("listen.public", config.public).await?;
+    let api_tls = optional("listen.api_tls", config.api_tls).await?;
+    let metrics = optional("listen.metrics", config.metrics).await?;
+    let public = optional("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
     // One more for the sockets of listeners, which share it, and one for those in private networks.
     let (networks, inside) = match engine.enforcement() {
         Enforcement::Proxy => (0, 0),
         Enforcement::Kernel => (descriptors::of_networks(), 1),
     };
-    let shares = Shares::take(2 + usize::from(public_tls.is_some()) + inside, networks);
+    let shares = Shares::take(1 + usize::from(public.is_some()) + usize::from(public_tls.is_some()) + inside, networks);
     let ends = Ends {
         api: local(&api, config.api),
-        public: local(&public, config.public),
+        api_tls: bound(api_tls.as_ref()),
+        metrics: bound(metrics.as_ref()),
+        public: bound(public.as_ref()),
         public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
     };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
@@ -219,6 +246,13 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
     let home = DataDirectory::open(Some(config.home.as_path()).filter(|_| in_memory))?;
     let runs = directory.begin_run(wall_clock());
     let authority = Development::open(&config)?;
+    let secured = match &api_tls {
+        None => None,
+        Some(listener) => {
+            let at = listener.local_addr().map_err(StartError::Thread)?;
+            Some(ApiTls::open(&config, &authority, at).map_err(StartError::ApiTls)?)
+        }
+    };
     let mut control = Control::open(directory.store()?, settings(&config, &ends), mint()?)?;
     let book = Arc::new(directory.log_book()?);
     control.keep_logs(Arc::clone(&book))?;
@@ -270,12 +304,21 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         runs,
     });
     let places = Places::new(shares.api);
-    tokio::spawn(listen::accept(Arc::clone(&state), api, places.clone()));
-    tokio::spawn(plane.serve_public(public));
+    tokio::spawn(listen::accept(Arc::clone(&state), (api, Door::Api), places.clone()));
+    if let Some(served) = api_tls.zip(secured.clone().map(Door::Secured)) {
+        tokio::spawn(listen::accept(Arc::clone(&state), served, places.clone()));
+    }
+    if let Some(listener) = metrics {
+        let places = Places::new(METRICS_CONNECTIONS_MAX);
+        tokio::spawn(listen::accept(Arc::clone(&state), (listener, Door::Metrics), places));
+    }
+    if let Some(listener) = public {
+        tokio::spawn(plane.serve_public(listener));
+    }
     if let Some(listener) = public_tls {
         tokio::spawn(plane.serve_public_tls(listener));
     }
-    Ok(Running { state, control: thread, places, journal, exporter, _directories: [directory, home] })
+    Ok(Running { state, secured, control: thread, places, journal, exporter, _directories: [directory, home] })
 }
 
 impl Running {
@@ -284,14 +327,18 @@ impl Running {
         self.state.ends
     }
 
-    /// Opens the access-log file anew.
+    /// Opens the access-log file and the files of the API port's certificate anew.
     pub(crate) async fn reopen(&self) {
+        if let Some(secured) = self.secured.clone() {
+            // What it found it has told.
+            let _ = tokio::task::spawn_blocking(move || secured.reload()).await;
+        }
         self.journal.reopen().await;
     }
 
     /// Accepts no more, lets requests under way end until the deadline, then ends control.
     pub(crate) async fn stop(self) {
-        let Self { state, control, places, journal, exporter, _directories } = self;
+        let Self { state, secured: _, control, places, journal, exporter, _directories } = self;
         state.stopping.send_replace(true);
         let (drained, api) =
             tokio::join!(state.plane.drain(DRAIN_DEADLINE), tokio::time::timeout(DRAIN_DEADLINE, places.all_free()));
@@ -337,6 +384,14 @@ async fn listener(key: &'static str, address: SocketAddr) -> Result<TcpListener,
     bind(address).map_err(|source| StartError::Listen { key, address, source })
 }
 
+/// One that may be left out.
+async fn optional(key: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    match address {
+        Some(address) => listener(key, address).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Connections have the listener's buffers. A bounded one is seen to move while a slow client reads: one that the system lets grow to
 /// megabytes takes nothing for minutes, and then much.
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -350,6 +405,11 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// The address that port 0 became.
 fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
+}
+
+/// The same of one that may be left out.
+fn bound(listener: Option<&TcpListener>) -> Option<SocketAddr> {
+    listener.and_then(|listener| listener.local_addr().ok())
 }
 
 fn settings(config: &Config, ends: &Ends) -> Settings {

@@ -52,6 +52,11 @@ pub(crate) fn metrics(state: &State, request: &Request<Incoming>, peer: SocketAd
     if let Err(foreign) = guard::own(request, peer) {
         return answer::foreign(foreign);
     }
+    exposition(state)
+}
+
+/// The metrics themselves.
+pub(crate) fn exposition(state: &State) -> Answer {
     answer::metrics(state.mailbox.lasted().with(&state.plane.metrics()))
 }
 
@@ -161,6 +166,8 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
     let body = json!({
         "version": version(),
         "api": state.ends.api_url(),
+        "api_tls": state.ends.api_tls_url(),
+        "metrics": state.ends.metrics_url(),
         "public": state.ends.public_url(),
         "public_tls": state.ends.public_tls_url(),
         "pid": std::process::id(),

@@ -73,7 +73,7 @@ fn urls(state: &State, realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
             "name": name,
             "kind": kind,
             "stage": stage,
-            "url": format!("http://{host}:{}/{path}", ends.public.port()),
+            "url": ends.public.map(|address| format!("http://{host}:{}/{path}", address.port())),
             "by_path": format!("{}/_aws/execute-api/{api}/{path}", ends.api_url()),
             "tls": ends.public_tls.map(|address| format!("https://{host}:{}/{path}", address.port())),
         })

@@ -1,18 +1,24 @@
 //! The command `up`: configuration in, readiness out, signals until the end. The server itself is the module above.
 
 use std::io::{self, IsTerminal, Read};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Interval;
 
 use plane::Engine;
 
+use super::notify::Manager;
 use super::{Running, StartError, engine, start};
 use crate::cli::UpArgs;
 use crate::config::{self, Config, FILE_BYTES_MAX, Problem, ReadyForm};
 use crate::exit::Exit;
 use crate::output;
+
+/// The bit of a file's mode by which everybody may read it.
+const READABLE_BY_ALL: u32 = 0o004;
 
 /// Serves until a signal ends it.
 pub(crate) fn up(args: &UpArgs) -> Exit {
@@ -66,7 +72,11 @@ pub(crate) fn configuration(args: &UpArgs) -> Result<Config, Vec<Problem>> {
         None => None,
     };
     let config = config::load(args, std::env::vars_os().filter_map(text_pair), file.as_deref())?;
-    Ok(Config { kept_log: args.kept_log.clone(), ..config })
+    let mut secret_files = config.secret_files.clone();
+    if !config.access_keys.is_empty() {
+        secret_files.extend(args.config.clone());
+    }
+    Ok(Config { kept_log: args.kept_log.clone(), secret_files, ..config })
 }
 
 /// Variables that are no text are nobody's settings.
@@ -102,18 +112,24 @@ async fn serve(config: Config, engine: Engine) -> Result<(), StartError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Thread)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(StartError::Thread)?;
     let form = config.output;
+    warn_of_readers(&config.secret_files);
+    let manager = Manager::of_environment();
     let running = start(config, engine).await?;
     say_ready(&running, form);
+    manager.tell("READY=1");
+    let mut alive = manager.watchdog.map(tokio::time::interval);
     loop {
         tokio::select! {
+            () = next(&mut alive) => manager.tell("WATCHDOG=1"),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
-                tracing::info!("SIGHUP: the access-log file is opened anew; the configuration is not read again");
+                tracing::info!("SIGHUP: the access-log file and the API port's certificate are opened anew; the configuration is not read again");
                 running.reopen().await;
             }
         }
     }
+    manager.tell("STOPPING=1");
     tracing::info!("ending: no new requests are accepted");
     tokio::select! {
         () = running.stop() => {}
@@ -123,6 +139,24 @@ async fn serve(config: Config, engine: Engine) -> Result<(), StartError> {
     Ok(())
 }
 
+/// The next moment to say that the server lives; never where nobody wants to hear it.
+async fn next(alive: &mut Option<Interval>) {
+    match alive {
+        Some(alive) => drop(alive.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Warns of files with secrets that every user of the machine can read.
+fn warn_of_readers(files: &[PathBuf]) {
+    for file in files {
+        let mode = std::fs::metadata(file).map(|found| found.permissions().mode());
+        if mode.is_ok_and(|mode| mode & READABLE_BY_ALL != 0) {
+            tracing::warn!(file = %file.display(), "every user of this machine can read the secrets in this file: chmod o-r");
+        }
+    }
+}
+
 fn say_ready(running: &Running, form: ReadyForm) {
     let (ends, config) = (running.ends(), &running.state.config);
     let (api, public, public_tls) = (ends.api_url(), ends.public_url(), ends.public_tls_url());
@@ -130,7 +164,8 @@ fn say_ready(running: &Running, form: ReadyForm) {
     tracing::info!(api, public, public_tls, enforcement = %running.state.enforcement(), next, "ready");
     match form {
         ReadyForm::Text => output::line("Ready."),
-        ReadyForm::Json => output::json(&json!({
+        ReadyForm::Json => {
+            let mut ready = json!({
             "api": ends.api_url(),
             "public": ends.public_url(),
             "public_tls": ends.public_tls_url(),
@@ -139,6 +174,14 @@ fn say_ready(running: &Running, form: ReadyForm) {
             "account_id": config.account,
             "region": config.region,
             "data_dir": config.data_dir,
-        })),
+            });
+            // Scripts know the object as it is without these.
+            for (name, url) in [("api_tls", ends.api_tls_url()), ("metrics", ends.metrics_url())] {
+                if let Some(url) = url {
+                    ready[name] = json!(url);
+                }
+            }
+            output::json(&ready);
+        }
     }
 }
