@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::generated::{Call, ServiceId};
 use crate::limits::BODY_BYTES_MAX;
 use crate::model::{OperationModel, Protocol};
-use crate::problem::Problem;
+use crate::problem::{Problem, Strays};
 use crate::request::Request;
 use crate::resolve::{Dialect, Input, Resolved};
 use crate::value::{Output, Value};
@@ -19,7 +19,13 @@ use http::{Response, StatusCode};
 /// AWS's fault for a body that is not what the protocol says, for a parameter that is not supported, and for a value
 /// that breaks a constraint; each names the member.
 pub fn decode(resolved: &Resolved, request: &Request<'_>) -> Result<Call, Fault> {
-    let slots = slots(resolved, request).map_err(|problem| fault(resolved.operation, &[problem]))?;
+    let mut strays = Strays::default();
+    let decoded = slots(resolved, request, &mut strays);
+    let strays = strays.problems();
+    if !strays.is_empty() {
+        return Err(fault(resolved.operation, &strays));
+    }
+    let slots = decoded.map_err(|problem| fault(resolved.operation, &[problem]))?;
     // Version 1 of API Gateway tells an enumeration's list as a whole (recorded, 2026-03).
     let is_v1 = resolved.operation.service == ServiceId::ApiGateway;
     let entries = if is_v1 { Entries::Together } else { Entries::Each };
@@ -31,26 +37,34 @@ pub fn decode(resolved: &Resolved, request: &Request<'_>) -> Result<Call, Fault>
         .ok_or_else(|| Fault::internal("an operation stands outside its service's table"))
 }
 
-fn slots(resolved: &Resolved, request: &Request<'_>) -> Result<Vec<Option<Value>>, Problem> {
+fn slots(resolved: &Resolved, request: &Request<'_>, strays: &mut Strays) -> Result<Vec<Option<Value>>, Problem> {
     if request.body.len() > BODY_BYTES_MAX {
         return Err(Problem::TooMuch { what: "bytes in its body", limit: BODY_BYTES_MAX });
     }
     let operation = resolved.operation;
     match (&resolved.input, resolved.dialect().protocol) {
-        (Input::Form(pairs), Protocol::Ec2Query) => ec2_query::decode(operation, pairs),
-        (Input::Form(pairs), _) => query::decode(operation, pairs),
-        (Input::Whole, Protocol::Json) => json::decode(operation, request.body),
-        (Input::Whole, _) => rest_json::decode(operation, request),
+        (Input::Form(pairs), Protocol::Ec2Query) => ec2_query::decode(operation, pairs, strays),
+        (Input::Form(pairs), _) => query::decode(operation, pairs, strays),
+        (Input::Whole, Protocol::Json) => json::decode(operation, request.body, strays),
+        (Input::Whole, _) => rest_json::decode(operation, request, strays),
     }
 }
 
 fn fault(operation: &'static OperationModel, problems: &[Problem]) -> Fault {
-    let fault = fault_of_protocol(operation, problems);
-    let Some(Problem::Unknown(path)) = problems.first() else { return fault };
-    match unserved::parameter(operation.service, path) {
-        Some(message) => Fault { message, ..fault },
-        None => fault,
+    let Some(first @ Problem::Unknown(path)) = problems.first() else {
+        return fault_of_protocol(operation, problems);
+    };
+    let fault = fault_of_protocol(operation, std::slice::from_ref(first));
+    if !unserved::is_parameter(operation.service, path) {
+        // A slip of the caller's: AWS has no such name either.
+        return fault;
     }
+    let paths = problems.iter().filter_map(|problem| match problem {
+        Problem::Unknown(path) => Some(path),
+        _ => None,
+    });
+    let unserved = paths.filter(|path| unserved::is_parameter(operation.service, path));
+    Fault { message: unserved::parameters(unserved), ..fault }
 }
 
 fn fault_of_protocol(operation: &'static OperationModel, problems: &[Problem]) -> Fault {

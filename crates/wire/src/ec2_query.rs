@@ -6,7 +6,7 @@ use crate::codec::respond;
 use crate::fault::Fault;
 use crate::form::{self, Lists};
 use crate::model::OperationModel;
-use crate::problem::{Problem, Rule};
+use crate::problem::{Problem, Rule, Strays};
 use crate::value::{Output, Value};
 use crate::xml::Xml;
 use http::Response;
@@ -16,8 +16,9 @@ const CONTENT_TYPE: &str = "text/xml;charset=UTF-8";
 pub(crate) fn decode(
     operation: &'static OperationModel,
     pairs: &[(String, String)],
+    strays: &mut Strays,
 ) -> Result<Vec<Option<Value>>, Problem> {
-    form::decode(pairs, operation.input, Lists::Flat)
+    form::decode(pairs, operation.input, Lists::Flat, strays)
 }
 
 /// EC2 names one problem at a time (EC2 API reference, error codes, client errors, 2026-11).

@@ -4,7 +4,7 @@
 
 use crate::limits::{FORM_DEPTH_MAX, FORM_FIELDS_MAX, LIST_INDEX_MAX};
 use crate::model::{List, Map, Shape, Structure};
-use crate::problem::{Path, Problem, Step};
+use crate::problem::{Path, Problem, Step, Strays};
 use crate::time;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -48,9 +48,10 @@ pub(crate) fn decode(
     pairs: &[(String, String)],
     structure: &'static Structure,
     lists: Lists,
+    strays: &mut Strays,
 ) -> Result<Vec<Option<Value>>, Problem> {
     let root = tree(pairs)?;
-    Reader { lists, path: Path::default() }.structure(&root, structure)
+    Reader { lists, path: Path::default(), strays }.structure(&root, structure)
 }
 
 fn tree(pairs: &[(String, String)]) -> Result<Node<'_>, Problem> {
@@ -70,16 +71,16 @@ fn tree(pairs: &[(String, String)]) -> Result<Node<'_>, Problem> {
     Ok(root)
 }
 
-struct Reader {
+struct Reader<'s> {
     lists: Lists,
     path: Path,
+    strays: &'s mut Strays,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn structure(&mut self, node: &Node<'_>, structure: &'static Structure) -> Result<Vec<Option<Value>>, Problem> {
-        let stray = node.children.keys().find(|name| !structure.members.iter().any(|m| m.wire_in == **name));
-        if let Some(stray) = stray {
-            return Err(Problem::Unknown(self.path.to(Step::Unknown((*stray).to_owned()))));
+        for stray in node.children.keys().filter(|name| !structure.members.iter().any(|m| m.wire_in == **name)) {
+            self.strays.add(self.path.to(Step::Unknown((*stray).to_owned())));
         }
         let mut slots = Vec::with_capacity(structure.members.len());
         for member in structure.members {

@@ -4,16 +4,20 @@ use crate::codec::respond;
 use crate::fault::Fault;
 use crate::json_value;
 use crate::model::OperationModel;
-use crate::problem::{self, Problem};
+use crate::problem::{self, Problem, Strays};
 use crate::value::{Output, Value};
 use http::Response;
 use serde_json::{Map, Value as Json};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
-pub(crate) fn decode(operation: &'static OperationModel, body: &[u8]) -> Result<Vec<Option<Value>>, Problem> {
+pub(crate) fn decode(
+    operation: &'static OperationModel,
+    body: &[u8],
+    strays: &mut Strays,
+) -> Result<Vec<Option<Value>>, Problem> {
     let mut slots = vec![None; operation.input.members.len()];
-    json_value::decode_body(&json_value::parse(body)?, operation.input, &mut slots)?;
+    json_value::decode_body(&json_value::parse(body)?, operation.input, &mut slots, strays)?;
     Ok(slots)
 }
 

@@ -3,7 +3,7 @@
 //! Names and shapes come from the tables. Where a body begins and what surrounds it is the protocols' business.
 
 use crate::model::{Location, Member, Nulls, Shape, Structure, TimeFormat};
-use crate::problem::{Path, Problem, Step};
+use crate::problem::{Path, Problem, Step, Strays};
 use crate::time;
 use crate::value::{Timestamp, Value};
 use base64::Engine as _;
@@ -28,16 +28,17 @@ pub(crate) fn decode_body(
     json: &Json,
     structure: &'static Structure,
     slots: &mut [Option<Value>],
+    strays: &mut Strays,
 ) -> Result<(), Problem> {
     if !json.is_object() {
         return Err(Problem::Malformed("The request body is not a JSON object".to_owned()));
     }
     let in_body = |member: &Member| member.location == Location::Body;
-    fill(&mut Path::default(), json, structure, slots, in_body)
+    fill((&mut Path::default(), strays), json, structure, slots, in_body)
 }
 
 fn fill(
-    path: &mut Path,
+    (path, strays): (&mut Path, &mut Strays),
     json: &Json,
     structure: &'static Structure,
     slots: &mut [Option<Value>],
@@ -49,14 +50,15 @@ fn fill(
     for (name, given) in fields {
         let found = structure.members.iter().position(|m| m.wire_in == name && admits(m));
         let Some(index) = found else {
-            return Err(Problem::Unknown(path.to(Step::Unknown(name.clone()))));
+            strays.add(path.to(Step::Unknown(name.clone())));
+            continue;
         };
         if given.is_null() {
             continue;
         }
         let member = &structure.members[index];
         path.push(Step::Member(member));
-        let decoded = value(path, given, member.shape);
+        let decoded = value((path, strays), given, member.shape);
         path.pop();
         if let Some(slot) = slots.get_mut(index) {
             *slot = Some(decoded?);
@@ -65,18 +67,18 @@ fn fill(
     Ok(())
 }
 
-fn value(path: &mut Path, json: &Json, shape: &'static Shape) -> Result<Value, Problem> {
+fn value((path, strays): (&mut Path, &mut Strays), json: &Json, shape: &'static Shape) -> Result<Value, Problem> {
     let decoded = match (shape, json) {
         (Shape::Structure(inner), _) => {
             let mut slots = vec![None; inner.members.len()];
-            fill(path, json, inner, &mut slots, |_| true)?;
+            fill((path, strays), json, inner, &mut slots, |_| true)?;
             return Ok(Value::Structure(slots));
         }
         (Shape::List(list), Json::Array(items)) => {
             let mut out = Vec::with_capacity(items.len());
             for (i, item) in items.iter().enumerate() {
                 path.push(Step::Index(i + 1));
-                let decoded = value(path, item, list.member);
+                let decoded = value((path, strays), item, list.member);
                 path.pop();
                 out.push(decoded?);
             }
@@ -87,7 +89,7 @@ fn value(path: &mut Path, json: &Json, shape: &'static Shape) -> Result<Value, P
             let kept = |item: &Json| map.nulls == Nulls::Kept || !item.is_null();
             for (key, item) in items.iter().filter(|(_, item)| kept(item)) {
                 path.push(Step::Key(key.clone()));
-                let decoded = if item.is_null() { Ok(Value::Null) } else { value(path, item, map.value) };
+                let decoded = if item.is_null() { Ok(Value::Null) } else { value((path, strays), item, map.value) };
                 path.pop();
                 out.insert(key.clone(), decoded?);
             }

@@ -17,7 +17,7 @@ pub const LIST_INDEX_MAX: usize = FORM_FIELDS_MAX;
 /// Characters of a caller's value or name that a message repeats.
 pub const ECHO_CHARS_MAX: usize = 256;
 
-/// Violations that one message lists.
+/// Violations, or parameters that no table has, that one message lists.
 pub const VIOLATIONS_MAX: usize = 10;
 
 /// Characters of an `Authorization` header. A real one has about 300.

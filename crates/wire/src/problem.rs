@@ -2,7 +2,7 @@
 //!
 //! Decoders and `check` make problems; each protocol turns them into a fault. Nothing here writes to a wire.
 
-use crate::limits::echo;
+use crate::limits::{VIOLATIONS_MAX, echo};
 use crate::model::{Location, Member};
 
 /// One step from the request's root to a value.
@@ -182,6 +182,24 @@ impl Problem {
     /// Whether it is one of those that AWS counts in "N validation errors detected".
     fn is_counted(&self) -> bool {
         matches!(self, Problem::Missing(_) | Problem::Violation { .. })
+    }
+}
+
+/// The parameters on a decoder's way that no table has: left out of what is decoded, and told together.
+#[derive(Debug, Default)]
+pub(crate) struct Strays(Vec<Path>);
+
+impl Strays {
+    /// Adds one; those beyond `VIOLATIONS_MAX` are not listed.
+    pub(crate) fn add(&mut self, path: Path) {
+        if self.0.len() < VIOLATIONS_MAX {
+            self.0.push(path);
+        }
+    }
+
+    /// What is wrong because of them.
+    pub(crate) fn problems(self) -> Vec<Problem> {
+        self.0.into_iter().map(Problem::Unknown).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::codec::respond;
 use crate::fault::{Fault, FaultKind};
 use crate::form::{self, Lists};
 use crate::model::OperationModel;
-use crate::problem::{self, Problem};
+use crate::problem::{self, Problem, Strays};
 use crate::resolve::ErrorRoot;
 use crate::value::{Output, Value};
 use crate::xml::Xml;
@@ -17,8 +17,9 @@ const CONTENT_TYPE: &str = "text/xml";
 pub(crate) fn decode(
     operation: &'static OperationModel,
     pairs: &[(String, String)],
+    strays: &mut Strays,
 ) -> Result<Vec<Option<Value>>, Problem> {
-    form::decode(pairs, operation.input, Lists::Marked)
+    form::decode(pairs, operation.input, Lists::Marked, strays)
 }
 
 /// Constraint failures and unknown members are all `ValidationError`, which no service lists in its model

@@ -9,7 +9,7 @@ use crate::generated::ServiceId;
 use crate::json_value;
 use crate::limits::echo;
 use crate::model::{Location, Member, OperationModel, Shape};
-use crate::problem::{self, Path, Problem, Step};
+use crate::problem::{self, Path, Problem, Step, Strays};
 use crate::request::Request;
 use crate::value::{Output, Value};
 use base64::Engine as _;
@@ -58,10 +58,14 @@ pub(crate) fn labels<'p>(template: &'static str, path: &'p str) -> Option<Vec<(&
     }
 }
 
-pub(crate) fn decode(operation: &'static OperationModel, request: &Request<'_>) -> Result<Vec<Option<Value>>, Problem> {
+pub(crate) fn decode(
+    operation: &'static OperationModel,
+    request: &Request<'_>,
+    strays: &mut Strays,
+) -> Result<Vec<Option<Value>>, Problem> {
     let mut slots = vec![None; operation.input.members.len()];
     put_labels(operation, request, &mut slots)?;
-    put_query(operation, request, &mut slots)?;
+    put_query(operation, request, &mut slots, strays)?;
     put_headers(operation, request, &mut slots)?;
     match operation.input.members.iter().position(|member| member.location == Location::Payload) {
         // No byte at all is an absent member, which a required one must not be.
@@ -71,7 +75,7 @@ pub(crate) fn decode(operation: &'static OperationModel, request: &Request<'_>) 
             }
         }
         Some(_) => {}
-        None => json_value::decode_body(&json_value::parse(request.body)?, operation.input, &mut slots)?,
+        None => json_value::decode_body(&json_value::parse(request.body)?, operation.input, &mut slots, strays)?,
     }
     Ok(slots)
 }
@@ -89,24 +93,32 @@ fn put_labels(operation: &'static OperationModel, request: &Request<'_>, slots: 
     Ok(())
 }
 
-fn put_query(operation: &'static OperationModel, request: &Request<'_>, slots: &mut Slots) -> Result<(), Problem> {
+fn put_query(
+    operation: &'static OperationModel,
+    request: &Request<'_>,
+    slots: &mut Slots,
+    strays: &mut Strays,
+) -> Result<(), Problem> {
     let is_fixed = |(name, value): &(String, String)| fixed_pairs(operation.uri).any(|pair| pair == (name, value));
     let pairs = request.query_pairs().filter(|(name, _)| !name.starts_with(SIGNATURE_PREFIX));
     for (name, text) in pairs.filter(|pair| !is_fixed(pair)) {
         match find(operation, Location::Query, &name) {
             Ok((index, member)) => put(slots, index, member, text)?,
-            Err(unknown) => put_pair(operation, slots, (name, text)).ok_or(unknown)?,
+            Err(_) => match put_pair(operation, slots, (&name, text)) {
+                Some(()) => {}
+                None => strays.add(Path::default().to(Step::Unknown(name))),
+            },
         }
     }
     Ok(())
 }
 
 /// A pair that no member is named for, into the map that takes them all, where there is one.
-fn put_pair(operation: &'static OperationModel, slots: &mut Slots, pair: (String, String)) -> Option<()> {
+fn put_pair(operation: &'static OperationModel, slots: &mut Slots, (name, text): (&str, String)) -> Option<()> {
     let takes_all = |m: &Member| m.location == Location::Query && matches!(m.shape, Shape::Map(_));
     let at = operation.input.members.iter().position(takes_all)?;
     if let Value::Map(pairs) = slots.get_mut(at)?.get_or_insert_with(|| Value::Map(BTreeMap::new())) {
-        pairs.insert(pair.0, Value::String(pair.1));
+        pairs.insert(name.to_owned(), Value::String(text));
     }
     Some(())
 }
@@ -330,9 +342,9 @@ mod tests {
             Some(Value::Boolean(true)),
             Some(Value::Map(pairs)),
         ];
-        assert_eq!(decode(&IMPORT, &request).unwrap(), expected);
+        assert_eq!(decode(&IMPORT, &request, &mut Strays::default()).unwrap(), expected);
         let request = Request { body: b"", ..request };
-        assert_eq!(decode(&IMPORT, &request).unwrap()[1], None);
+        assert_eq!(decode(&IMPORT, &request, &mut Strays::default()).unwrap()[1], None);
     }
 
     #[test]

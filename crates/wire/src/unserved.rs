@@ -34,11 +34,19 @@ fn fault(service: ServiceId, operation: &str) -> Fault {
     Fault::unserved(format_args!("the operation {}:{operation}", service.model().signing_name))
 }
 
-/// What is said of a parameter that no table has: whether AWS has it is known by its name.
-pub(crate) fn parameter(service: ServiceId, path: &problem::Path) -> Option<String> {
+/// Whether a parameter that no table has is one of AWS's, which is known by its name.
+pub(crate) fn is_parameter(service: ServiceId, path: &problem::Path) -> bool {
     let known = MEMBERS.iter().find(|(known, _)| *known == service).map(|(_, names)| *names).unwrap_or_default();
-    let is_known = path.unknown().any(|name| known.binary_search(&name.to_ascii_lowercase().as_str()).is_ok());
-    is_known.then(|| crate::fault::unserved(format_args!("the parameter {}", path.form())))
+    path.unknown().any(|name| known.binary_search(&name.to_ascii_lowercase().as_str()).is_ok())
+}
+
+/// What is said of such parameters, all of them at once.
+pub(crate) fn parameters<'p>(paths: impl Iterator<Item = &'p problem::Path>) -> String {
+    let names: Vec<String> = paths.map(problem::Path::form).collect();
+    match names.as_slice() {
+        [only] => crate::fault::unserved(format_args!("the parameter {only}")),
+        all => crate::fault::unserved(format_args!("the parameters {}", all.join(", "))),
+    }
 }
 
 /// The way to speak to a client of a service that is not ours, and what to say. `None` for a name that AWS does not have either.

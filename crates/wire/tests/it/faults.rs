@@ -18,6 +18,14 @@ fn ec2_names_the_parameter() {
             "400 UnknownParameter: Tidegate does not serve the parameter OutpostArn. What it serves is listed in docs/coverage.md.",
         ),
         (
+            Raw::ec2("CreateSubnet&VpcId=v&OutpostArn=arn&Ipv4IpamPoolId=p&DryRun=maybe"),
+            "400 UnknownParameter: Tidegate does not serve the parameters Ipv4IpamPoolId, OutpostArn. What it serves is listed in docs/coverage.md.",
+        ),
+        (
+            Raw::ec2("CreateSubnet&VpcId=v&OutpostArn=arn&Colour=red"),
+            "400 UnknownParameter: The parameter Colour is not recognized",
+        ),
+        (
             Raw::ec2("DescribeVpcs&Filter.1.Colour=x"),
             "400 UnknownParameter: The parameter Filter.1.Colour is not recognized",
         ),

@@ -73,6 +73,15 @@ fn rest_apis_answer_constraints_from_their_framework() {
             Raw::rest("POST", "/restapis", r#"{"name":"a","cloneFrom":"b"}"#),
             "400 BadRequestException: Tidegate does not serve the parameter cloneFrom. What it serves is listed in docs/coverage.md.",
         ),
+        (
+            Raw::rest(
+                "POST",
+                "/restapis",
+                r#"{"name":true,"cloneFrom":"b","endpointConfiguration":{"vpcEndpointIds":["a"]}}"#,
+            ),
+            "400 BadRequestException: Tidegate does not serve the parameters cloneFrom, endpointConfiguration.vpcEndpointIds. \
+             What it serves is listed in docs/coverage.md.",
+        ),
     ];
     for (request, expected) in rows {
         assert_eq!(request.call().expect_err(expected), expected);
