@@ -11,6 +11,8 @@ mod examination;
 #[cfg(target_os = "linux")]
 mod cable;
 #[cfg(target_os = "linux")]
+mod doorway;
+#[cfg(target_os = "linux")]
 mod failure;
 #[cfg(target_os = "linux")]
 mod message;
@@ -25,12 +27,16 @@ mod nft;
 #[cfg(target_os = "linux")]
 mod privilege;
 #[cfg(target_os = "linux")]
+mod program;
+#[cfg(target_os = "linux")]
 mod remedy;
 #[cfg(target_os = "linux")]
 mod ruleset;
 
 #[cfg(target_os = "linux")]
 pub use cable::{CableNumber, INNER};
+#[cfg(target_os = "linux")]
+pub use doorway::{Doorway, Names, Unopened};
 pub use examination::{Step, examine};
 #[cfg(target_os = "linux")]
 pub use failure::Failure;
@@ -40,5 +46,7 @@ pub use namespace::{Inside, Namespace};
 pub use network::{Network, Plug};
 #[cfg(target_os = "linux")]
 pub use privilege::{acquire_privilege, renounce_privilege};
+#[cfg(target_os = "linux")]
+pub use program::{Account, Confined, Visitor, settle};
 #[cfg(target_os = "linux")]
 pub use ruleset::Cables;

@@ -36,6 +36,11 @@ impl Namespace {
         Ok(Self(Arc::new(file.into())))
     }
 
+    /// The one that a descriptor, which somebody handed over, is of.
+    pub(crate) fn of(descriptor: OwnedFd) -> Self {
+        Self(Arc::new(descriptor))
+    }
+
     /// The number of its descriptor, by which a netlink message names it.
     pub(crate) fn number(&self) -> RawFd {
         self.0.as_raw_fd()

@@ -65,31 +65,50 @@ fn keep(kept: CapabilitySet) -> Result<(), Failure> {
 
 /// A user namespace that was entered and does not know yet who its user is.
 #[derive(Debug)]
-pub(crate) struct Stranger {
-    user: u32,
-    group: u32,
-}
+pub(crate) struct Stranger(Ids);
 
 impl Stranger {
     /// Puts the process into a user namespace of its own. It must have one thread only: the kernel refuses others.
     pub(crate) fn enter() -> Result<Self, Failure> {
-        let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+        let ids = Ids::own();
         unshare(UnshareFlags::NEWUSER).wanted("make a user namespace")?;
-        Ok(Self { user, group })
+        Ok(Self(ids))
     }
 
     /// Makes the user the root of the namespace. It is still the same user to everybody outside.
     pub(crate) fn become_root(self) -> Result<(), Failure> {
-        // A kernel that has no such file has no groups to deny.
-        match std::fs::write("/proc/self/setgroups", "deny").wanted("give up groups in a user namespace") {
-            Err(failure) if failure.errno() != Errno::NOENT => return Err(failure),
-            Ok(()) | Err(_) => {}
-        }
-        let maps = [("/proc/self/uid_map", self.user), ("/proc/self/gid_map", self.group)];
-        for (file, id) in maps {
-            std::fs::write(file, format!("0 {id} 1")).wanted("map the user into its namespace")?;
-        }
+        map(Ids { user: 0, group: 0 }, self.0)?;
         // What Ubuntu takes away again shows here only.
         if is_enough() { Ok(()) } else { Err(Failure::to("use the privileges of a user namespace", Errno::PERM)) }
     }
+}
+
+/// A user and a group, as one user namespace numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+}
+
+impl Ids {
+    /// Those of this process.
+    pub(crate) fn own() -> Self {
+        Self { user: geteuid().as_raw(), group: getegid().as_raw() }
+    }
+}
+
+/// Says who the user of the user namespace that the process has just made is: `inside` in it, `outside` in the one before it. No other user and no other group
+/// is known in it.
+pub(crate) fn map(inside: Ids, outside: Ids) -> Result<(), Failure> {
+    // A kernel that has no such file has no groups to deny.
+    match std::fs::write("/proc/self/setgroups", "deny").wanted("give up groups in a user namespace") {
+        Err(failure) if failure.errno() != Errno::NOENT => return Err(failure),
+        Ok(()) | Err(_) => {}
+    }
+    let user = ("/proc/self/uid_map", inside.user, outside.user);
+    let group = ("/proc/self/gid_map", inside.group, outside.group);
+    for (file, inside, outside) in [user, group] {
+        std::fs::write(file, format!("{inside} {outside} 1")).wanted("map the user into its namespace")?;
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use topology::id::NetworkInterfaceId;
 use topology::trace::RequestId;
 
 pub(crate) use daily::{DownArgs, EnvArgs, LogsArgs, ShellForm, WaitArgs};
@@ -92,6 +93,9 @@ pub(crate) enum Command {
     /// Becomes a program that ends with its parent
     #[command(hide = true)]
     RunChild(RunChildArgs),
+    /// Is the first process of a program's PID namespace
+    #[command(hide = true)]
+    RunFirst,
     /// Builds a tiny private network, in a process that does nothing else
     #[command(hide = true)]
     ExamineKernel,
@@ -299,6 +303,12 @@ pub(crate) struct RunChildArgs {
     /// The process that this one must not survive
     #[arg(long)]
     pub(crate) parent: u32,
+    /// The socket at which the server hands namespaces over; without it the program is where its parent is
+    #[arg(long, requires = "interface", value_name = "PATH")]
+    pub(crate) door: Option<PathBuf>,
+    /// The interface whose namespace the program is in
+    #[arg(long, requires = "door", value_name = "ENI")]
+    pub(crate) interface: Option<NetworkInterfaceId>,
     /// The program and its arguments
     #[arg(required = true, last = true)]
     pub(crate) command: Vec<String>,

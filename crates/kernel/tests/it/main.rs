@@ -5,5 +5,6 @@
 mod differential;
 mod ends;
 mod examination;
+mod isolated;
 mod rules;
 mod world;

@@ -28,7 +28,7 @@ pub(crate) use clock::{reset, tick};
 pub(crate) use env::env;
 pub(crate) use explain::explain;
 pub(crate) use logs::logs;
-pub(crate) use run::{become_program, run};
+pub(crate) use run::{become_first, become_program, run};
 pub(crate) use status::{attachments, status};
 pub(crate) use wait::wait;
 

@@ -2,8 +2,14 @@
 //! that holds the lease is the sign of life in both directions: the server lets go when it closes, and when it falls
 //! silent here, the program is ended.
 
+#[cfg(target_os = "linux")]
+mod inside;
+mod signals;
+
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -12,9 +18,10 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use rustix::process::{Pid, Signal, getppid, kill_process};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use topology::id::NetworkInterfaceId;
 use topology::resource::attachment::Served;
 
+use self::signals::Passed;
 use super::http::{Answer, open};
 use super::{Complaint, Server, parsed, refused};
 use crate::cli::{RunArgs, RunChildArgs};
@@ -122,29 +129,35 @@ fn spawn(words: &[String], port: u16) -> Result<Child, Complaint> {
     command.spawn().map_err(|error| Complaint::System(format!("the program cannot be started: {error}")))
 }
 
-/// Until the program ends, the server goes, or a signal comes.
+/// Until the program ends, the server goes, or this process is asked to end. Other signals are passed on as they come.
 async fn accompany(mut program: Child, lease: &mut Lease) -> Result<Exit, Complaint> {
-    let caught = |kind| signal(kind).map_err(|error| Complaint::System(error.to_string()));
-    let (mut terminate, mut interrupt) = (caught(SignalKind::terminate())?, caught(SignalKind::interrupt())?);
-    tokio::select! {
-        ended = program.wait() => return ended.map(exit_of).map_err(|error| Complaint::System(error.to_string())),
-        () = lease.broken() => {
-            end(&mut program).await;
-            return Err(Complaint::Refused("the server is gone; the program was ended".to_owned()));
+    let mut signals = Passed::catch()?;
+    loop {
+        let signal = tokio::select! {
+            ended = program.wait() => return ended.map(exit_of).map_err(|error| Complaint::System(error.to_string())),
+            () = lease.broken() => {
+                end(&mut program).await;
+                return Err(Complaint::Refused("the server is gone; the program was ended".to_owned()));
+            }
+            signal = signals.next() => signal,
+        };
+        if signal == Signal::TERM {
+            return Ok(end(&mut program).await.map_or(Exit::Failed, exit_of));
         }
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        pass_on(&program, signal);
     }
-    Ok(end(&mut program).await.map_or(Exit::Failed, exit_of))
+}
+
+/// Passes a signal on; the program may have ended in the meantime.
+fn pass_on(program: &Child, signal: Signal) {
+    if let Some(pid) = program.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
 }
 
 /// Asks the program to end, then ends it.
 async fn end(program: &mut Child) -> Option<ExitStatus> {
-    let pid = program.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // It may have ended in the meantime.
-        let _ = kill_process(pid, Signal::TERM);
-    }
+    pass_on(program, Signal::TERM);
     match tokio::time::timeout(PROGRAM_END, program.wait()).await {
         Ok(ended) => ended.ok(),
         Err(_) => {
@@ -160,17 +173,47 @@ fn exit_of(status: ExitStatus) -> Exit {
     code.and_then(|code| u8::try_from(code).ok()).map_or(Exit::Failed, Exit::Program)
 }
 
-/// The hidden command: ties this process to its parent, then becomes the program.
+/// The hidden command: ties this process to its parent, then becomes the program, or the warden of one that is inside a private network.
 pub(crate) fn become_program(args: &RunChildArgs) -> Exit {
     if let Err(complaint) = tie_to(args.parent) {
         output::complaint(&complaint);
         return Exit::Failed;
     }
+    if let (Some(door), Some(interface)) = (&args.door, args.interface) {
+        return inside(args, door, interface);
+    }
     let Some((program, words)) = args.command.split_first() else { return Exit::Usage };
     let error = std::process::Command::new(program).args(words).exec();
+    not_started(program, &error)
+}
+
+/// Says that the program is not there, or that it cannot be run, as shells do.
+fn not_started(program: &str, error: &io::Error) -> Exit {
     output::complaint(&format!("{program}: {error}"));
-    // What shells answer for a program that is not there, or that cannot be run.
-    Exit::Program(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
+    Exit::Program(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 })
+}
+
+#[cfg(target_os = "linux")]
+fn inside(args: &RunChildArgs, door: &Path, interface: NetworkInterfaceId) -> Exit {
+    inside::guard(args.parent, (door, interface), &args.command)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn inside(_: &RunChildArgs, _: &Path, _: NetworkInterfaceId) -> Exit {
+    output::complaint("programs inside private networks are there on Linux only");
+    Exit::Failed
+}
+
+/// The hidden command: is the first process of a program's PID namespace.
+#[cfg(target_os = "linux")]
+pub(crate) fn become_first() -> Exit {
+    inside::become_first()
+}
+
+/// The hidden command, which nothing here starts.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn become_first() -> Exit {
+    Exit::Usage
 }
 
 fn tie_to(parent: u32) -> Result<(), String> {

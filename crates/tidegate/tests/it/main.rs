@@ -5,6 +5,11 @@
 mod balancer_logs;
 mod commands;
 mod doctor;
+#[cfg(target_os = "linux")]
+mod inside;
+#[cfg(target_os = "linux")]
+#[path = "../../../kernel/tests/it/isolated.rs"]
+mod isolated;
 mod leases;
 mod owners;
 mod scarce;
