@@ -1,15 +1,18 @@
 //! What the fuzz targets and the tests run: hostile text where a token, a mapping template, a model, a resource policy, the keys of an
-//! issuer or a target's answer should be. A token must be taken apart or refused, and what is taken apart must be the whole text
+//! issuer, a target's answer or a question about a name should be. A token must be taken apart or refused, and what is taken apart must be the whole text
 //! again; an answer must be the same however its bytes arrive; everything else must end. Nothing else calls this.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 
 use http::{HeaderMap, Method, Request};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
+use simple_dns::{Packet, PacketFlag};
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Builder;
+use topology::names::Found;
 use topology::template::Written;
 
 use crate::gateway::rest;
@@ -17,6 +20,8 @@ use crate::http::body::RequestBody;
 use crate::http1::client::{self, Outgoing};
 use crate::http1::wire::Wire;
 use crate::identity;
+use crate::limits::DNS_ANSWER_BYTES_MAX;
+use crate::resolver::message::{self, Carrier};
 use crate::vtl::{self, Params, Scope};
 
 /// Reads the bytes as a token.
@@ -46,6 +51,21 @@ pub fn template(data: &[u8]) {
     };
     // Whatever it gives: it must end, and within its bounds.
     let _ = vtl::evaluate(template, &scope);
+}
+
+/// Takes the bytes for a question to the resolver of a VPC in which every name leads to more addresses than a datagram holds.
+///
+/// # Panics
+/// When the answer is longer than the asker takes, is none, or is another question's: that is what a fuzzer looks for.
+pub fn names(data: &[u8]) {
+    let all = || Some(Found::Addresses((0..200).map(Ipv4Addr::from_bits).collect()));
+    for (carrier, room) in [(Carrier::Datagram, DNS_ANSWER_BYTES_MAX), (Carrier::Stream, usize::from(u16::MAX))] {
+        let Some(answer) = message::answer(data, carrier, |_name| all()) else { continue };
+        assert!(answer.len() <= room, "{} bytes", answer.len());
+        assert_eq!(answer[..2], data[..2], "the number of the question");
+        let parsed = Packet::parse(&answer).expect("an answer that can be read");
+        assert!(parsed.has_flags(PacketFlag::RESPONSE), "an answer to an answer");
+    }
 }
 
 /// Takes the bytes for what a target answers: the first byte says which method was asked, the rest is the answer.
@@ -155,6 +175,7 @@ mod tests {
             ("policy", policy),
             ("keys", keys),
             ("answer", answer),
+            ("names", names),
         ];
         for (target, run) in targets {
             let folder = format!("{}/../../fuzz/regressions/{target}", env!("CARGO_MANIFEST_DIR"));
@@ -167,6 +188,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn questions_near_the_form_are_answered_within_their_room(
+            head in any::<[u8; 3]>(),
+            counts in proptest::collection::vec(0_u8..3, 4),
+            parts in "(\\x03abc|\\x00|\\x3f|[\\x00-\\x7f]|\\x00\\x01\\x00\\x01|\\x00\\x00\\x29\\x10\\x00\\x00\\x00\\x00\\x00\\x00\\x00){0,12}",
+            pointer in proptest::option::of((0_u8..64, any::<u8>())),
+        ) {
+            let mut bytes = [0x12, 0x34, head[0] & 0x7f, head[1]].to_vec();
+            bytes.extend(counts.iter().flat_map(|count| [0, *count]));
+            bytes.extend(pointer.into_iter().flat_map(|(high, low)| [0xc0 | high, low]));
+            bytes.extend(parts.as_bytes());
+            names(&bytes);
+            bytes[4..12].copy_from_slice(&[0, 1, 0, 0, 0, 0, 0, head[2] % 3]);
+            names(&bytes);
+        }
+
         #[test]
         fn answers_near_the_form_are_the_same_however_they_arrive(
             asked in 0_u8..3,

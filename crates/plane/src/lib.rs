@@ -28,6 +28,7 @@ mod readied;
 #[cfg(target_os = "linux")]
 mod relays;
 pub mod report;
+mod resolver;
 mod shared;
 mod sockets;
 mod spare;

@@ -480,3 +480,18 @@ pub const RELAY_BUFFER_BYTES: usize = 16 * 1024;
 
 /// How often a connection that a network load balancer carries is looked at: whether it is silent, and whether its target is still there.
 pub const RELAY_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Bytes of an answer of a VPC's resolver in a datagram whose asker says nothing of its room (RFC 1035 section 2.3.4). Above: cut, and said.
+pub const DNS_ANSWER_BYTES_PLAIN: usize = 512;
+
+/// Bytes of such an answer at most, whatever room the asker has: 1,232, as resolvers have agreed (DNS flag day 2020). Above: cut, and said.
+pub const DNS_ANSWER_BYTES_MAX: usize = 1232;
+
+/// Bytes of a question to a VPC's resolver: 1 KiB. Ours; a name has 255. Above: a datagram is cut, a connection closed.
+pub const DNS_QUESTION_BYTES_MAX: usize = 1024;
+
+/// Connections of a VPC's resolver at a time: 64. Ours. Above: the next ones wait.
+pub const DNS_CONNECTIONS_MAX: usize = 64;
+
+/// How long a connection to a VPC's resolver may go without a whole question, and without an answer's being taken: 5 s. Ours. Above: closed.
+pub const DNS_CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);

@@ -15,11 +15,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use topology::id::{ListenerId, Realm, UsagePlanId};
+use topology::id::{ListenerId, Realm, UsagePlanId, VpcId};
 use topology::observed::{Health, TargetKey};
 use topology::resource::usage_plan::{Usage, UsageKey};
 use topology::snapshot::Snapshot;
@@ -49,6 +49,7 @@ use crate::nlb::probe::Lookout;
 use crate::nlb::relay::{self, Asked};
 #[cfg(target_os = "linux")]
 use crate::relays::Relays;
+use crate::resolver;
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::sockets::{Behind, Sockets};
 use crate::targets::health::{Newest, Probers};
@@ -256,6 +257,16 @@ impl Plane {
     /// development mode invoke hosts with the local authority's.
     pub fn serve_public_tls(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
         self.accept(listener, Transport::Tls)
+    }
+
+    /// Answers questions about names on these sockets, as the resolver of a VPC, until it is dropped. While the VPC is not there, or has DNS support
+    /// switched off, nobody is answered.
+    pub fn serve_names(
+        &self,
+        (realm, vpc): (Realm, VpcId),
+        sockets: (UdpSocket, TcpListener),
+    ) -> impl Future<Output = ()> + Send + use<> {
+        resolver::serve(Arc::new(resolver::Place::new(Arc::clone(&self.0.shared), realm, vpc)), sockets)
     }
 
     fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + use<> {

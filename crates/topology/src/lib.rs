@@ -16,6 +16,7 @@ pub mod id;
 pub mod issuer;
 pub mod mapping;
 pub mod matcher;
+pub mod names;
 pub mod net;
 pub mod observed;
 pub mod path;

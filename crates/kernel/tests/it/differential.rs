@@ -112,7 +112,7 @@ impl Chance {
         fabric.subnets.extend(SUBNETS.map(|start| subnet(start.into())));
         fabric.subnets.extend([subnet(QUIET.into())]);
         for vpc in VPCS.map(VpcId::from_bits) {
-            fabric.vpcs.push(VpcNet { id: vpc, cidrs: vec![block(vpc)], default_group: None });
+            fabric.vpcs.push(VpcNet { id: vpc, cidrs: vec![block(vpc)], default_group: None, has_resolver: true });
         }
         let vpcs = (VpcId::from_bits(VPCS[0]), VpcId::from_bits(VPCS[1]));
         fabric.peerings.push(Peering { id: PEERING, vpcs, is_active: true });

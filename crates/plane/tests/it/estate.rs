@@ -319,6 +319,12 @@ impl Chain {
         self.frozen.routes.push(Arc::new(route));
     }
 
+    /// Sets whether the VPC's resolver answers.
+    pub(crate) fn support_dns(&mut self, is_on: bool) {
+        let vpc = Vpc { enable_dns_support: is_on, ..Vpc::clone(self.estate.vpcs.get(&VPC).unwrap()) };
+        self.estate.vpcs.insert(VPC, vpc);
+    }
+
     /// Changes the route added last.
     pub(crate) fn edit_route(&mut self, edit: impl FnOnce(&mut Route)) {
         edit(Arc::make_mut(self.frozen.routes.last_mut().unwrap()));

@@ -31,6 +31,7 @@ mod login;
 mod malformed;
 mod mapping;
 mod mutual;
+mod names;
 mod network;
 mod provider;
 mod report;

@@ -31,7 +31,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate) -> Fabric {
     for vpc in estate.vpcs.values() {
         let cidrs = vpc.cidrs().map(|(_, cidr)| cidr).collect();
         let default_group = defaults.get(&vpc.id).copied();
-        fabric.vpcs.push(VpcNet { id: vpc.id, cidrs, default_group });
+        fabric.vpcs.push(VpcNet { id: vpc.id, cidrs, default_group, has_resolver: vpc.enable_dns_support });
     }
     let place = |subnet: &Subnet| (subnet.id, SubnetNet { vpc: subnet.vpc, block: subnet.cidr });
     fabric.subnets.extend(estate.subnets.values().map(|subnet| place(subnet)));

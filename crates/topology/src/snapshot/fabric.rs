@@ -263,6 +263,17 @@ pub struct VpcNet {
     pub cidrs: Vec<Ipv4Net>,
     /// The group of interfaces that name none.
     pub default_group: Option<SecurityGroupId>,
+    /// Whether its resolver answers (`enableDnsSupport`).
+    pub has_resolver: bool,
+}
+
+impl VpcNet {
+    /// Where its resolver answers: the third address of its first block (Amazon VPC user guide, "Amazon DNS server", 2026-11).
+    #[must_use]
+    pub fn resolver(&self) -> Option<Ipv4Addr> {
+        let base = self.cidrs.first().filter(|_| self.has_resolver)?.network();
+        Some(Ipv4Addr::from_bits(base.to_bits() + 2))
+    }
 }
 
 /// Where an attached private address is served.

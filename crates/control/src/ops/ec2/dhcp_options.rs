@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use topology::id::DhcpOptionsId;
+use topology::names::private_domain;
 use topology::resource::vpc::{DhcpConfiguration, DhcpOptions, Vpc};
 use wire::Fault;
 use wire::ec2 as shapes;
@@ -98,10 +99,7 @@ pub(super) fn configurations(context: &Context<'_>, options: &DhcpOptions) -> Ve
     if !options.is_regions_own() {
         return options.configurations.clone();
     }
-    let domain = match context.region().as_str() {
-        "us-east-1" => "ec2.internal".to_owned(),
-        region => format!("{region}.compute.internal"),
-    };
+    let domain = private_domain(context.region());
     let one = |key: &str, value: String| DhcpConfiguration { key: key.to_owned(), values: vec![value] };
     vec![one("domain-name", domain), one("domain-name-servers", "AmazonProvidedDNS".to_owned())]
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use topology::id::Zone;
 
 use topology::id::{SecurityGroupId, VpcId};
+use topology::names::private_name;
 use topology::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use wire::Fault;
 use wire::ec2 as shapes;
@@ -239,7 +240,7 @@ pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> sha
         group_name: estate.security_groups.get(id).map(|group| group.name.clone()),
     });
     let association = super::address::association_of(context, interface.id);
-    let dns = |ip: Ipv4Addr| format!("ip-{}.ec2.internal", ip.to_string().replace('.', "-"));
+    let dns = |ip: Ipv4Addr| private_name(ip, context.region());
     let addresses = interface.addresses().map(|ip| shapes::NetworkInterfacePrivateIpAddress {
         association: association.clone().filter(|_| ip == interface.private_ip),
         primary: Some(ip == interface.private_ip),
