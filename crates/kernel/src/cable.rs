@@ -171,6 +171,12 @@ pub(crate) fn cross(netlink: &mut Netlink, cable: CableNumber, blocks: &[Ipv4Net
     Ok(())
 }
 
+/// Gives the router an address of its own, at which it can be asked.
+pub(crate) fn stand_at(netlink: &mut Netlink, address: Ipv4Addr) -> Result<(), Failure> {
+    netlink.carry_out(Message::new(NEW_LINK, 0).fixed(&header(LOOPBACK_NUMBER, UP)), "set a link up")?;
+    own(netlink, LOOPBACK_NUMBER, address)
+}
+
 /// Gives an interface, in its own namespace, its address, and leads these blocks to its gateway.
 pub(crate) fn furnish(
     netlink: &mut Netlink,

@@ -1,7 +1,8 @@
 //! A private network: a router in a namespace of its own, and interfaces each in theirs. Nothing leads out of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::cable::{self, CableNumber, Far};
 use crate::failure::{Failure, Wanted};
 use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
-use crate::ruleset::{Cables, Enforced};
+use crate::ruleset::{Cables, Enforced, NAMES};
 
 /// How often it is looked whether packets pass a new cable: for a second in all. Without load it takes less than a millisecond.
 const OPERATION_LOOKS_MAX: usize = 10_000;
@@ -32,6 +33,7 @@ pub struct Network {
     crossings: BTreeSet<CableNumber>,
     /// Where the next cable is looked for, so that a number that was used comes back as late as can be.
     next: usize,
+    resolver: Option<Ipv4Addr>,
     enforced: Option<Enforced>,
 }
 
@@ -72,6 +74,7 @@ impl Network {
             plugged: BTreeMap::new(),
             crossings: BTreeSet::new(),
             next: 0,
+            resolver: None,
             enforced: None,
         })
     }
@@ -95,6 +98,27 @@ impl Network {
         })??;
         self.forwards = true;
         Ok(())
+    }
+
+    /// Opens the sockets of the network's resolver at an address of the router's own, which wait for nothing. Once rules are enforced, every interface
+    /// reaches them, whatever its groups say, as on AWS, and nothing else of the router.
+    ///
+    /// # Errors
+    /// What the kernel answers: `EEXIST` where there is one already.
+    pub fn resolve_at(&mut self, address: Ipv4Addr) -> Result<(UdpSocket, TcpListener), Failure> {
+        let wanted = "open the sockets of a resolver";
+        let sockets = self.inside.run(&self.router, move || {
+            cable::stand_at(&mut Netlink::route()?, address)?;
+            let open = || {
+                let sockets = (UdpSocket::bind((address, NAMES))?, TcpListener::bind((address, NAMES))?);
+                sockets.0.set_nonblocking(true)?;
+                sockets.1.set_nonblocking(true)?;
+                Ok(sockets)
+            };
+            io::Result::wanted(open(), wanted)
+        })??;
+        self.resolver = Some(address);
+        Ok(sockets)
     }
 
     /// Makes these the network's blocks: every interface reaches the addresses of a new one, and none those of one that is gone.
@@ -282,7 +306,7 @@ impl Network {
     /// What the kernel answers, with the rules as they were: `EMSGSIZE` where one change of a process without privileges is more than twice
     /// `net.core.wmem_max`. First rules may be: they are written in parts, and let nothing through before they are whole.
     pub fn enforce(&mut self, ruleset: &Ruleset, cables: &Cables) -> Result<(), Failure> {
-        let enforced = Enforced { ruleset: ruleset.clone(), cables: cables.clone() };
+        let enforced = Enforced { ruleset: ruleset.clone(), cables: cables.clone(), resolver: self.resolver };
         let transaction = enforced.instead_of(self.enforced.as_ref());
         self.inside.run(&self.router, move || transaction.carry_out(&mut Netlink::netfilter()?))??;
         self.enforced = Some(enforced);

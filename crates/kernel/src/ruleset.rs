@@ -2,7 +2,8 @@
 //!
 //! A packet that is forwarded passes these chains in order, and each must let it through: `sources` (whoever is at a cable uses the cable's
 //! address), `walls` (network ACLs, of each packet anew), `leaving` and `arriving` (groups of the sender and of the receiver, of what begins a
-//! connection; the rest follows). `accept` ends a chain and not the way, so that both sides have their say. Nothing is for the router itself.
+//! connection; the rest follows). `accept` ends a chain and not the way, so that both sides have their say. Nothing is for the router itself but
+//! questions about names.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -21,6 +22,8 @@ const IPV4: u8 = 2;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+/// The port of questions about names (RFC 1035 section 4.2).
+pub(crate) const NAMES: u16 = 53;
 
 /// The cables of a router.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct Cables {
 pub(crate) struct Enforced {
     pub(crate) ruleset: Ruleset,
     pub(crate) cables: Cables,
+    /// Where the router answers questions about names, if it does.
+    pub(crate) resolver: Option<Ipv4Addr>,
 }
 
 impl Enforced {
@@ -80,7 +85,7 @@ impl Group<'_> {
 
 /// The table that carries these rules out, with what this says of the groups.
 fn table(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Table {
-    let Enforced { ruleset, cables } = enforced;
+    let Enforced { ruleset, cables, resolver } = enforced;
     let mut rules = Rules { table: Table::default(), ruleset, cables };
     rules.sources();
     for group in enforced.by_group().into_values().filter(|group| is_in(*group)) {
@@ -96,7 +101,7 @@ fn table(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Table {
     rules.walls();
     rules.side(Direction::Egress);
     rules.side(Direction::Ingress);
-    rules.table.base_chain("router", (Hook::Input, 0), Fate::Drop);
+    rules.router(*resolver);
     rules.table
 }
 
@@ -133,6 +138,23 @@ impl<'a> Rules<'a> {
         }
         let pair = [Step::Read(Field::CableFrom, 0), Step::Read(Field::AddressFrom, 1)];
         self.table.rule("sources", &[&pair[..], &[Step::NotIn(0, "addresses".to_owned())], &drop].concat());
+    }
+
+    /// Nothing is for the router itself but questions about names.
+    fn router(&mut self, resolver: Option<Ipv4Addr>) {
+        self.table.base_chain("router", (Hook::Input, 0), Fate::Drop);
+        for (address, protocol) in resolver.into_iter().flat_map(|address| [(address, UDP), (address, TCP)]) {
+            let steps = [
+                Step::Read(Field::AddressTo, 0),
+                Step::Is(0, address.octets().to_vec()),
+                Step::Read(Field::Protocol, 0),
+                Step::Is(0, vec![protocol]),
+                Step::Read(Field::PortTo, 0),
+                Step::Is(0, NAMES.to_be_bytes().to_vec()),
+                Step::Then(Fate::Accept),
+            ];
+            self.table.rule("router", &steps);
+        }
     }
 
     /// A chain that accepts what a group lets through, and returns with the rest.

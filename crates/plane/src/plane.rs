@@ -7,6 +7,8 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -127,6 +129,7 @@ impl Plane {
         let connections = Arc::<Connections>::default();
         let sweeper =
             handle.spawn(task::watched(sweep(Arc::clone(&shared), Arc::clone(&connections), Arc::clone(&sockets))));
+        serve_names(&handle, &shared);
         let follower = follow(&handle, (&shared, &connections), &sockets);
         Self(Arc::new(Inner {
             shared,
@@ -266,7 +269,7 @@ impl Plane {
         (realm, vpc): (Realm, VpcId),
         sockets: (UdpSocket, TcpListener),
     ) -> impl Future<Output = ()> + Send + use<> {
-        resolver::serve(Arc::new(resolver::Place::new(Arc::clone(&self.0.shared), realm, vpc)), sockets)
+        resolver::serve(Arc::new(resolver::Place::new(Arc::downgrade(&self.0.shared), realm, vpc)), sockets)
     }
 
     fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
@@ -352,6 +355,22 @@ impl Drop for Inner {
         self.probers.get_mut().stop();
     }
 }
+
+/// Has the resolvers of private networks answer.
+#[cfg(target_os = "linux")]
+fn serve_names(handle: &Handle, shared: &Arc<Shared>) {
+    let Engine::Kernel(engine) = &shared.config.engine else { return };
+    let (handle, shared) = (handle.clone(), Arc::downgrade(shared));
+    engine.serve_names_by(Box::new(move |(realm, vpc), (datagrams, connections)| {
+        let place = Arc::new(resolver::Place::new(Weak::clone(&shared), realm.clone(), vpc));
+        let _entered = handle.enter();
+        let sockets = (UdpSocket::from_std(datagrams)?, TcpListener::from_std(connections)?);
+        Ok(handle.spawn(resolver::serve(place, sockets)))
+    }));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn serve_names(_handle: &Handle, _shared: &Arc<Shared>) {}
 
 /// Opens sockets in private networks once these are there.
 #[cfg(target_os = "linux")]

@@ -125,8 +125,35 @@ tests! {
     an_acl_cuts_connections_that_were_let_through
     a_forged_address_reaches_nobody
     neither_the_router_nor_an_unused_address_nor_another_network_answers
+    the_resolver_is_asked_whatever_the_groups_say_and_nothing_else_of_the_router_is_reached
     an_interface_that_is_taken_away_answers_no_more_and_its_cable_is_free
     a_network_gets_another_block_and_loses_one
+}
+
+fn the_resolver_is_asked_whatever_the_groups_say_and_nothing_else_of_the_router_is_reached() {
+    let mut net = Net::of(&fabric(Vec::new()));
+    let address = Ipv4Addr::new(10, 0, 0, 2);
+    let (datagrams, connections) = net.vpc.network().resolve_at(address).unwrap();
+    let router = net.vpc.network().router().clone();
+    let _other = net.vpc.inside.run(&router, move || TcpListener::bind((address, PORT))).unwrap().unwrap();
+    let names = SocketAddrV4::new(address, 53);
+    assert!(!net.arrives(CLIENT, names), "no rule lets it in yet");
+    net.enforce(&fabric(Vec::new()));
+    assert!(net.arrives(CLIENT, names), "the client's groups let nothing out, and it is reached");
+    assert!(!net.arrives(CLIENT, SocketAddrV4::new(address, PORT)));
+    assert!(!net.arrives(CLIENT, SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 53)), "at its own address only");
+    connections.accept().unwrap();
+    let asking = net.vpc.inside.run(&net.vpc.namespaces[CLIENT], move || {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
+        socket.send_to(b"?", names).map(|_| socket)
+    });
+    let asking = asking.unwrap().unwrap();
+    net.settle();
+    let (length, from) = datagrams.recv_from(&mut [0; 16]).unwrap();
+    assert_eq!((length, from.ip()), (1, at(CLIENT).ip().to_owned().into()));
+    datagrams.send_to(b"!!", from).unwrap();
+    asking.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    assert_eq!(asking.recv(&mut [0; 16]).unwrap(), 2);
 }
 
 /// The route to a removed interface goes with it, and the next of its cable has a namespace of its own.

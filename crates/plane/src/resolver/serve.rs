@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -20,7 +20,8 @@ use crate::task;
 /// Whose names are asked for.
 #[derive(Debug)]
 pub(crate) struct Place {
-    shared: Arc<Shared>,
+    /// Whoever serves must not keep it.
+    shared: Weak<Shared>,
     realm: Realm,
     vpc: VpcId,
     /// How many questions there were.
@@ -29,12 +30,12 @@ pub(crate) struct Place {
 
 impl Place {
     /// The names of a VPC.
-    pub(crate) fn new(shared: Arc<Shared>, realm: Realm, vpc: VpcId) -> Self {
+    pub(crate) fn new(shared: Weak<Shared>, realm: Realm, vpc: VpcId) -> Self {
         Self { shared, realm, vpc, turn: AtomicUsize::new(0) }
     }
 
     fn answer(&self, question: &[u8], carrier: Carrier) -> Option<Vec<u8>> {
-        let world = self.shared.world.load();
+        let world = self.shared.upgrade()?.world.load_full();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         message::answer(question, carrier, |name| names::find(&world.snapshot, (&self.realm, self.vpc), name, turn))
     }

@@ -268,11 +268,16 @@ pub struct VpcNet {
 }
 
 impl VpcNet {
-    /// Where its resolver answers: the third address of its first block (Amazon VPC user guide, "Amazon DNS server", 2026-11).
+    /// The address of its resolver, whether that answers or not: the third of its first block (Amazon VPC user guide, "Amazon DNS server", 2026-11).
+    #[must_use]
+    pub fn resolver_address(&self) -> Option<Ipv4Addr> {
+        Some(Ipv4Addr::from_bits(self.cidrs.first()?.network().to_bits() + 2))
+    }
+
+    /// Where its resolver answers, if it does.
     #[must_use]
     pub fn resolver(&self) -> Option<Ipv4Addr> {
-        let base = self.cidrs.first().filter(|_| self.has_resolver)?.network();
-        Some(Ipv4Addr::from_bits(base.to_bits() + 2))
+        self.resolver_address().filter(|_| self.has_resolver)
     }
 }
 

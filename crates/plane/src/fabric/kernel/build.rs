@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use kernel::{CableNumber, Cables, Failure, Inside, Namespace, Network, Plug};
 use thiserror::Error;
+use tokio::task::JoinHandle;
 use topology::id::{NetworkInterfaceId, Realm, VpcId};
 use topology::net::Ipv4Net;
 use topology::ruleset::{self, Door, Ruleset};
-use topology::snapshot::Snapshot;
 use topology::snapshot::fabric::{Fabric, VpcNet};
+use topology::snapshot::{RealmSnapshot, Snapshot};
 
 use super::{Place, Progress, Work};
 
@@ -70,6 +71,7 @@ struct Built {
 #[derive(Debug)]
 struct Vpc {
     network: Network,
+    _resolver: Option<Resolver>,
     interfaces: BTreeMap<NetworkInterfaceId, Plugged>,
     /// The networks that it is joined to.
     crossings: BTreeMap<VpcId, Joined>,
@@ -81,6 +83,16 @@ struct Joined {
     cable: CableNumber,
     /// The blocks of this network and of the other when they were joined.
     blocks: (Vec<Ipv4Net>, Vec<Ipv4Net>),
+}
+
+/// The task that answers for the names of a VPC; it ends with its network.
+#[derive(Debug)]
+struct Resolver(JoinHandle<()>);
+
+impl Drop for Resolver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// An interface that is there.
@@ -127,7 +139,7 @@ impl Builder {
                 continue;
             }
             let progress = progress(&realm.realm).unwrap_or_default();
-            let faults = built.become_what(&mut ground, &realm.fabric, (work, &progress));
+            let faults = built.become_what(&mut ground, realm, (work, &progress));
             let is_done = faults.iter().all(|(_, why)| matches!(why, Refused::LeftOut(_)));
             built.made_of = is_done.then(|| Arc::clone(&realm.fabric));
             let mut told = work.faults.lock();
@@ -149,9 +161,10 @@ impl Built {
     fn become_what(
         &mut self,
         ground: &mut Ground,
-        fabric: &Fabric,
+        realm: &RealmSnapshot,
         (work, progress): (&Work, &Arc<Progress>),
     ) -> Vec<(VpcId, Refused)> {
+        let fabric = &realm.fabric;
         let mut faults = Vec::new();
         let is_there = |id: &VpcId| fabric.vpcs.iter().any(|net| net.id == *id);
         let gone: Vec<VpcId> = self.vpcs.keys().filter(|id| !is_there(id)).copied().collect();
@@ -167,7 +180,7 @@ impl Built {
         for net in &fabric.vpcs {
             let Some(ruleset) = rulesets.get(&net.id) else { continue };
             faults.extend(ruleset.left_out.iter().map(|other| (net.id, Refused::LeftOut(*other))));
-            faults.extend(self.furnish(ground, (net, ruleset), work).err().map(|why| (net.id, why)));
+            faults.extend(self.furnish(ground, (&realm.realm, net, ruleset), work).err().map(|why| (net.id, why)));
         }
         faults.extend(self.part_and_join(&rulesets));
         for (id, ruleset) in &rulesets {
@@ -224,7 +237,7 @@ impl Built {
     fn furnish(
         &mut self,
         ground: &mut Ground,
-        (net, ruleset): (&VpcNet, &Ruleset),
+        (realm, net, ruleset): (&Realm, &VpcNet, &Ruleset),
         work: &Work,
     ) -> Result<(), Refused> {
         if ruleset.doors.is_empty() {
@@ -238,12 +251,26 @@ impl Built {
                 ground.take()?;
                 let mut network = Network::new(&ground.inside, &net.cidrs)?;
                 network.forward()?;
-                place.insert(Vpc { network, interfaces: BTreeMap::new(), crossings: BTreeMap::new() })
+                let _resolver = resolver(&mut network, (realm, net), work)?;
+                place.insert(Vpc { network, _resolver, interfaces: BTreeMap::new(), crossings: BTreeMap::new() })
             }
         };
         vpc.network.reblock(&net.cidrs)?;
         ground.left += vpc.take_away(&ruleset.doors, work)?;
         vpc.add(&ruleset.doors, ground)
+    }
+}
+
+/// Has somebody answer for the names of a VPC. Whether there are answers is the newest snapshot's to say.
+fn resolver(network: &mut Network, (realm, net): (&Realm, &VpcNet), work: &Work) -> Result<Option<Resolver>, Failure> {
+    let Some((serve, address)) = work.names.0.get().zip(net.resolver_address()) else { return Ok(None) };
+    let sockets = network.resolve_at(address)?;
+    match serve((realm, net.id), sockets) {
+        Ok(task) => Ok(Some(Resolver(task))),
+        Err(error) => {
+            tracing::error!(vpc = %net.id, %error, "names of a private network are not answered for");
+            Ok(None)
+        }
     }
 }
 

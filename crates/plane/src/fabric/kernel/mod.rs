@@ -7,10 +7,11 @@
 mod build;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
-use std::sync::Arc;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use kernel::{Failure, Inside, Namespace};
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use topology::id::{NetworkInterfaceId, Realm, VpcId};
 use topology::snapshot::Snapshot;
 
@@ -47,8 +49,24 @@ struct Work {
     /// Realms by how far their networks are.
     realms: Mutex<HashMap<Realm, Arc<Progress>>>,
     faults: Mutex<HashMap<(Realm, VpcId), String>>,
+    /// Who serves resolvers.
+    names: NameServer,
     /// Raised when a snapshot has been worked off.
     worked_off: watch::Sender<()>,
+}
+
+/// Serves the resolver of a VPC on its sockets, by a task.
+pub(crate) type ServeNames =
+    dyn Fn((&Realm, VpcId), (UdpSocket, TcpListener)) -> io::Result<JoinHandle<()>> + Send + Sync;
+
+/// Who serves resolvers; nobody does before somebody is told to.
+#[derive(Default)]
+struct NameServer(OnceLock<Box<ServeNames>>);
+
+impl fmt::Debug for NameServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NameServer")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +128,12 @@ impl KernelEngine {
         drop(realms);
         newest.snapshot = Some(Arc::clone(snapshot));
         self.work.told.notify_one();
+    }
+
+    /// Says who serves the resolvers of the networks that are made from now on; whoever says so first is heard.
+    pub(crate) fn serve_names_by(&self, serve: Box<ServeNames>) {
+        // A plane says it once, when it is made.
+        let _ = self.work.names.0.set(serve);
     }
 
     /// Told when a snapshot has been worked off.
