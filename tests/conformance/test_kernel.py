@@ -2,7 +2,6 @@
 internal load balancer under its groups, and is reached by nobody else; programs of the host that are attached go on as they are."""
 
 import atexit
-import http.client
 import json
 import os
 import subprocess
@@ -15,6 +14,8 @@ from harness import equal, until
 
 NOBODY = 65534
 WHO = {"root": None, "nobody": NOBODY}
+# One that every user may start.
+PYTHON = "/usr/bin/python3"
 # What a program with its own address answers, its port, and a file that it serves.
 PORT = 8080
 PROGRAM, BEYOND = "10.0.10.77", "10.1.10.10"
@@ -36,42 +37,51 @@ def namespaces(server):
 
 
 class Inside:
-    """A program at a private address: an attachment without a place on the host, and a process in the namespace of its interface."""
+    """A program at a private address, by `tidegate run`, and other programs beside it in the namespace of its interface."""
 
     def __init__(self, scene, subnet, address, group, directory):
         self.scene, self.address = scene, address
-        self.lease = http.client.HTTPConnection(scene.server.api.split("//")[1], timeout=harness.REQUEST_S)
-        wish = {"subnet": subnet, "private_ip": address, "port": PORT, "host": "127.0.0.1:1", "security_groups": [group]}
-        self.lease.request("POST", "/_tidegate/lease", body=json.dumps(wish), headers={"content-type": "application/json"})
-        answer = self.lease.getresponse()
-        equal(answer.status, 200)
-        self.attached = json.loads(answer.readline())
-        self.namespace = until("its interface is there", self.find, 20)
-        self.process = subprocess.Popen(
-            ["nsenter", f"--net={self.namespace}", sys.executable, "-m", "http.server", str(PORT), "--bind", address],
-            cwd=directory,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        server = [sys.executable if scene.server.user is None else PYTHON, "-m", "http.server", str(PORT), "--bind", address]
+        self.process = self.run(["--ip", address, "--port", str(PORT), "--subnet", subnet, "--security-group", group], server, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        mine = [{"Name": "private-ip-address", "Values": [address]}]
+        found = until("it has an interface", lambda: scene.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"], 20)
+        self.interface = found[0]["NetworkInterfaceId"]
+        until("it serves", lambda: self.curl(f"http://{address}:{PORT}/hello") == (0, SERVED), 20)
+        self.namespace = self.find()
+
+    def run(self, place, program, **how):
+        """`tidegate run` by the user whose server it is."""
+        return subprocess.Popen(self.command("run", *place, "--", *program), env=self.environment(), **self.identity(), **how)
+
+    def command(self, *words):
+        return [self.scene.server.program, *words]
+
+    def environment(self):
+        return {**os.environ, "TIDEGATE_API": self.scene.server.api}
+
+    def identity(self):
+        user = self.scene.server.user
+        return {"user": user, "group": user, "extra_groups": None if user is None else []}
+
+    def exec(self, *words):
+        """A program in the namespace."""
+        command = self.command("netns", "exec", self.interface, "--", *words)
+        return subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=harness.COMMAND_S, **self.identity())
 
     def find(self):
-        """The namespace, among the descriptors of the server."""
-        for path in namespaces(self.scene.server):
-            told = subprocess.run(["nsenter", f"--net={path}", "ip", "-4", "-json", "address", "show", "dev", "eth0"], capture_output=True, text=True)
-            if told.returncode == 0 and f'"{self.address}"' in told.stdout:
-                return path
-        return None
+        """The namespace, if it is there."""
+        told = self.exec("readlink", "/proc/self/ns/net")
+        return told.stdout if told.returncode == 0 else None
 
     def curl(self, url, *words):
-        """A request of the program; the exit code of curl, which is 28 for silence, and the answer."""
-        command = ["nsenter", f"--net={self.namespace}", "curl", "--silent", "--max-time", "1", *words, url]
-        told = subprocess.run(command, capture_output=True, text=True)
+        """A request from there; the exit code of curl, which is 28 for silence, and the answer."""
+        told = self.exec("curl", "--silent", "--max-time", "1", *words, url)
         return told.returncode, told.stdout
 
     def end(self):
-        self.process.kill()
-        self.process.wait()
-        self.lease.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(harness.STOP_S)
 
 
 class Scene:
@@ -83,6 +93,7 @@ class Scene:
         self.stack, self.ec2, self.elb = self.chain.stack, self.chain.aws.ec2, self.chain.aws.elbv2
         served = os.path.join(self.server.scratch, "served")
         os.mkdir(served)
+        os.chmod(served, 0o755)
         for name in ("hello", "health"):
             with open(os.path.join(served, name), "w") as file:
                 file.write(SERVED)
@@ -153,7 +164,8 @@ def test_programs_of_the_host_are_targets_as_ever(scene):
 
 @both
 def test_a_program_at_its_own_address_is_a_target_under_its_groups(scene):
-    equal(scene.program.attached["host"], None)
+    told = scene.server.tidegate("attachments", "--output", "json").json["attachments"]
+    equal([one["host"] for one in told if one["private_ip"] == PROGRAM], [None])
     scene.elb.register_targets(TargetGroupArn=scene.stack["tg"], Targets=[{"Id": PROGRAM, "Port": PORT}])
     until("it is healthy", lambda: scene.chain.health().get(PROGRAM) == ("healthy", None), 60)
     until("its turn comes", lambda: scene.chain.get("/hello").text == SERVED, 10)
@@ -216,6 +228,55 @@ def test_a_program_of_the_host_is_reached_at_the_port_that_it_is_attached_to(sce
 
 
 @both
+def test_a_program_finds_the_load_balancer_by_its_name(scene):
+    balancer = scene.elb.describe_load_balancers(Names=["kernel"])["LoadBalancers"][0]["DNSName"]
+    let_out = build.by_group(80, scene.stack["alb_sg"])
+    groups = scene.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [scene.stack["target_sg"]]}])["SecurityGroupRules"]
+    if not any(one["IsEgress"] and one["FromPort"] == 80 for one in groups):
+        scene.ec2.authorize_security_group_egress(GroupId=scene.stack["target_sg"], IpPermissions=let_out)
+    scene.ec2.authorize_security_group_ingress(GroupId=scene.stack["alb_sg"], IpPermissions=build.by_group(80, scene.stack["target_sg"]))
+    place = ["--subnet", scene.stack["private_b"], "--security-group", scene.stack["target_sg"]]
+
+    def run(*words):
+        process = scene.program.run(place, words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out, err = process.communicate(timeout=harness.COMMAND_S)
+        return process.returncode, out, err
+
+    def answers():
+        code, out, err = run("curl", "--silent", "--max-time", "5", "--write-out", "%{http_code}", f"http://{balancer}/hello")
+        return code == 0 and out.endswith("200")
+
+    until(f"{balancer} answers by its name", answers, 20)
+    # 6 is a name that is not there.
+    equal(run("curl", "--silent", "--max-time", "5", "http://example.com/")[:2], (6, ""))
+    names = ["getent", "hosts", "ip-" + PROGRAM.replace(".", "-") + ".ec2.internal"]
+    equal(run(*names)[1].split(), [PROGRAM, names[2]])
+    # The domain of the region is searched, and addresses have names.
+    equal(run("getent", "ahostsv4", names[2].split(".")[0])[1].split()[0], PROGRAM)
+    equal(run("getent", "hosts", PROGRAM)[1].split(), [PROGRAM, names[2]])
+    equal(run("sh", "-c", "test -n $PORT && exit $((PORT % 256))")[0], 8080 % 256)
+    scene.chain.revoke("alb_sg", egress=False)
+    scene.ec2.authorize_security_group_ingress(GroupId=scene.stack["alb_sg"], IpPermissions=build.by_group(80, scene.stack["link_sg"]))
+
+
+@both
+def test_the_network_is_another_user_s_to_nobody(scene):
+    door = scene.server.tidegate("status", "--output", "json").json["door"]
+    other = 65533 if scene.server.user is None else None
+    identity = {"user": other, "group": other, "extra_groups": None if other is None else []}
+    script = "import socket,sys;s=socket.socket(socket.AF_UNIX);s.connect(chr(0)+sys.argv[1]);s.sendall(b'eni-0\\n');print(s.recv(1024).decode())"
+    told = subprocess.run([PYTHON, "-c", script, door.removeprefix("@")], capture_output=True, text=True, **identity)
+    assert "another user's" in told.stdout, told
+    ended = scene.program.exec("true")
+    equal(ended.returncode, 0, ended.stderr)
+    unknown = subprocess.run(
+        scene.program.command("netns", "exec", "eni-00000000000000abc", "--", "true"),
+        env=scene.program.environment(), capture_output=True, text=True, **scene.program.identity(),
+    )
+    equal((unknown.returncode, "there is no network interface" in unknown.stderr), (1, True), unknown.stderr)
+
+
+@both
 def test_nothing_outside_reaches_it_and_it_reaches_nothing_outside(scene):
     # 7 is no way there, 28 silence; the host's loopback has a server that the program must not see.
     address = f"http://{PROGRAM}:{PORT}/hello"
@@ -226,7 +287,7 @@ def test_nothing_outside_reaches_it_and_it_reaches_nothing_outside(scene):
     # The other server's network has the same addresses: one program is not the other.
     other = of_nobody() if scene is of_root() else of_root()
     equal(other.program.address, scene.program.address)
-    assert os.stat(scene.program.namespace).st_ino != os.stat(other.program.namespace).st_ino
+    assert scene.program.namespace != other.program.namespace
 
 
 @both

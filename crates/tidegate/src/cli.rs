@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// Run a program as a private address, for as long as it lives
     #[command(after_help = examples::RUN)]
     Run(RunArgs),
+    /// Work in the network of an interface, on the kernel's fabric
+    #[command(after_help = examples::NETNS)]
+    Netns(NetnsArgs),
     /// Show what the server holds and how it enforces: URLs, attachments, the health of targets
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
@@ -93,6 +96,9 @@ pub(crate) enum Command {
     /// Becomes a program that ends with its parent
     #[command(hide = true)]
     RunChild(RunChildArgs),
+    /// Becomes a program in the namespace of an interface
+    #[command(hide = true)]
+    NetnsChild(NetnsChildArgs),
     /// Is the first process of a program's PID namespace
     #[command(hide = true)]
     RunFirst,
@@ -304,11 +310,47 @@ pub(crate) struct RunChildArgs {
     #[arg(long)]
     pub(crate) parent: u32,
     /// The socket at which the server hands namespaces over; without it the program is where its parent is
-    #[arg(long, requires = "interface", value_name = "PATH")]
-    pub(crate) door: Option<PathBuf>,
+    #[arg(long, requires = "interface", value_name = "DOOR")]
+    pub(crate) door: Option<String>,
     /// The interface whose namespace the program is in
     #[arg(long, requires = "door", value_name = "ENI")]
     pub(crate) interface: Option<NetworkInterfaceId>,
+    /// The program and its arguments
+    #[arg(required = true, last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetnsArgs {
+    #[command(subcommand)]
+    pub(crate) command: NetnsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetnsCommand {
+    /// Become a program in the namespace of an interface, with the rights that you have
+    #[command(after_help = examples::NETNS)]
+    Exec(NetnsExecArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetnsExecArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The interface
+    #[arg(value_name = "ENI")]
+    pub(crate) interface: NetworkInterfaceId,
+    /// The program and its arguments
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetnsChildArgs {
+    /// The socket at which the server hands namespaces over
+    pub(crate) door: String,
+    /// The interface
+    pub(crate) interface: NetworkInterfaceId,
     /// The program and its arguments
     #[arg(required = true, last = true)]
     pub(crate) command: Vec<String>,

@@ -51,6 +51,8 @@ fn main() -> ExitCode {
         Command::Attachments(args) => client::to_end(client::attachments(&args)),
         Command::Run(args) => client::to_end(client::run(&args)),
         Command::RunChild(args) => client::become_program(&args),
+        Command::Netns(args) => client::to_end(client::netns(&args)),
+        Command::NetnsChild(args) => client::become_inside(&args),
         Command::RunFirst => client::become_first(),
         Command::Logs(args) => client::to_end(client::logs(&args)),
         Command::Tick(args) => client::to_end(client::tick(&args)),

@@ -37,6 +37,9 @@ pub(super) const ATTACHMENTS: &str = "Examples:
 /// Of `run`.
 pub(super) const RUN: &str = "Examples:
   tidegate run --subnet subnet-0123456789abcdef0 --port 8080 -- python3 app.py";
+/// Of `netns`.
+pub(super) const NETNS: &str = "Examples:
+  tidegate netns exec eni-0123456789abcdef0 -- curl http://10.0.1.11/";
 /// Of `status`.
 pub(super) const STATUS: &str = "Examples:
   tidegate status

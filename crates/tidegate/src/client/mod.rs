@@ -3,11 +3,14 @@
 mod attach;
 pub(crate) mod aws;
 mod clock;
+#[cfg(target_os = "linux")]
+mod door;
 mod env;
 mod explain;
 pub(crate) mod http;
 mod keys;
 mod logs;
+mod netns;
 mod run;
 mod status;
 mod wait;
@@ -28,6 +31,7 @@ pub(crate) use clock::{reset, tick};
 pub(crate) use env::env;
 pub(crate) use explain::explain;
 pub(crate) use logs::logs;
+pub(crate) use netns::{become_inside, netns};
 pub(crate) use run::{become_first, become_program, run};
 pub(crate) use status::{attachments, status};
 pub(crate) use wait::wait;

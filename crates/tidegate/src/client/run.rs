@@ -9,7 +9,6 @@ mod signals;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use hyper::body::Incoming;
 use rustix::process::{Pid, Signal, getppid, kill_process};
 use tokio::process::{Child, Command};
 use topology::id::NetworkInterfaceId;
-use topology::resource::attachment::Served;
+use topology::resource::attachment::{Served, ServedAt};
 
 use self::signals::Passed;
 use super::http::{Answer, open};
@@ -55,8 +54,14 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Exit, Complaint> {
             .collect::<Result<_, _>>()?,
     };
     let mut lease = Lease::take(&server, &wish).await?;
-    output::complaint(&format!("{}:{} is served at {host}", lease.attached.private_ip, args.port));
-    let ended = match spawn(&args.command, host.port()) {
+    let started = match lease.attached.host {
+        ServedAt::Host(host) => {
+            output::complaint(&format!("{}:{} is served at {host}", lease.attached.private_ip, args.port));
+            spawn(&args.command, &[], host.port())
+        }
+        ServedAt::Inside => start_inside(&server, args, &lease.attached).await,
+    };
+    let ended = match started {
         Ok(program) => accompany(program, &mut lease).await,
         Err(complaint) => Err(complaint),
     };
@@ -120,12 +125,30 @@ async fn next(body: &mut Incoming) -> Option<Bytes> {
     Some(frame.into_data().unwrap_or_default())
 }
 
+/// Starts the program in the namespace of its interface, where its port is its own.
+async fn start_inside(server: &Server, args: &RunArgs, attached: &AttachedAnswer) -> Result<Child, Complaint> {
+    let door = door(server).await?;
+    output::complaint(&format!("{}:{} is the program's own", attached.private_ip, args.port));
+    spawn(&args.command, &["--door", &door, "--interface", &attached.interface.to_string()], args.port)
+}
+
+/// Where the server hands namespaces over.
+pub(super) async fn door(server: &Server) -> Result<String, Complaint> {
+    let status = server.status().await?;
+    let door = status["door"].as_str().map(str::to_owned);
+    door.ok_or_else(|| {
+        Complaint::Refused(
+            "the server keeps no private networks in the kernel: start it with --fabric kernel".to_owned(),
+        )
+    })
+}
+
 /// Starts the program by way of this binary, which ties it to this process before it becomes the program.
-fn spawn(words: &[String], port: u16) -> Result<Child, Complaint> {
+fn spawn(words: &[String], place: &[&str], port: u16) -> Result<Child, Complaint> {
     let own = std::env::current_exe().map_err(|error| Complaint::System(error.to_string()))?;
     let mut command = Command::new(own);
-    command.args(["run-child", "--parent", &std::process::id().to_string(), "--"]);
-    command.args(words).env("PORT", port.to_string()).kill_on_drop(true);
+    command.args(["run-child", "--parent", &std::process::id().to_string()]);
+    command.args(place).arg("--").args(words).env("PORT", port.to_string()).kill_on_drop(true);
     command.spawn().map_err(|error| Complaint::System(format!("the program cannot be started: {error}")))
 }
 
@@ -188,18 +211,18 @@ pub(crate) fn become_program(args: &RunChildArgs) -> Exit {
 }
 
 /// Says that the program is not there, or that it cannot be run, as shells do.
-fn not_started(program: &str, error: &io::Error) -> Exit {
+pub(super) fn not_started(program: &str, error: &io::Error) -> Exit {
     output::complaint(&format!("{program}: {error}"));
     Exit::Program(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 })
 }
 
 #[cfg(target_os = "linux")]
-fn inside(args: &RunChildArgs, door: &Path, interface: NetworkInterfaceId) -> Exit {
+fn inside(args: &RunChildArgs, door: &str, interface: NetworkInterfaceId) -> Exit {
     inside::guard(args.parent, (door, interface), &args.command)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn inside(_: &RunChildArgs, _: &Path, _: NetworkInterfaceId) -> Exit {
+fn inside(_: &RunChildArgs, _: &str, _: NetworkInterfaceId) -> Exit {
     output::complaint("programs inside private networks are there on Linux only");
     Exit::Failed
 }

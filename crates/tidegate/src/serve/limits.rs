@@ -57,3 +57,15 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
 /// Bytes of the file of `tls.extra_roots`. Above: the server does not start.
 pub(crate) const ROOTS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Programs that ask for the namespace of an interface at a time. Above: the next ones wait.
+#[cfg(target_os = "linux")]
+pub(crate) const DOOR_ASKING_MAX: usize = 16;
+/// How long one may take to ask and to be answered. Above: the connection is closed.
+#[cfg(target_os = "linux")]
+pub(crate) const DOOR_TIMEOUT: Duration = Duration::from_secs(8);
+/// Bytes of the word that names an interface: ids have 21. Above: it is cut, and none.
+#[cfg(target_os = "linux")]
+pub(crate) const DOOR_WORD_BYTES_MAX: u64 = 64;
+/// How long no connection is taken after one that the system could not give.
+#[cfg(target_os = "linux")]
+pub(crate) const DOOR_PAUSE: Duration = Duration::from_millis(100);

@@ -6,6 +6,8 @@ mod api_tls;
 pub(crate) mod aws;
 mod descriptors;
 pub(crate) mod directory;
+#[cfg(target_os = "linux")]
+mod door;
 mod engine;
 mod explained;
 pub(crate) mod guard;
@@ -109,6 +111,9 @@ pub(crate) enum StartError {
     /// The certificate of the API port cannot be used.
     #[error("tls.api_certificate: {0}")]
     ApiTls(String),
+    /// Namespaces cannot be handed over.
+    #[error("namespaces of private networks cannot be handed over: fabric.sock in the data directory: {0}")]
+    Door(std::io::Error),
     /// The file of roots cannot be used.
     #[error("tls.extra_roots: {} {why}", .path.display())]
     Roots {
@@ -192,6 +197,8 @@ pub(crate) struct State {
     pub(crate) log_files: Option<LogFiles>,
     /// This run of the server, and those before it.
     pub(crate) runs: Runs,
+    /// Where namespaces of private networks are handed over, if there are any.
+    pub(crate) door: Option<String>,
 }
 
 impl State {
@@ -288,6 +295,18 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
     let _ = reports.set(mailbox.clone());
     let thread = desk.start().map_err(StartError::Thread)?;
     warn_of_problems(&plane.snapshot());
+    #[cfg(target_os = "linux")]
+    let door = match plane.engine() {
+        Engine::Kernel(engine) => {
+            let door = door::Door::open(config.data_dir.as_deref()).map_err(StartError::Door)?;
+            Some((door, Arc::clone(engine)))
+        }
+        Engine::Proxy => None,
+    };
+    #[cfg(target_os = "linux")]
+    let name_of_door = door.as_ref().map(|(door, _)| door.name().to_owned());
+    #[cfg(not(target_os = "linux"))]
+    let name_of_door = None;
     let state = Arc::new(State {
         config,
         authority,
@@ -302,7 +321,12 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         stopping: watch::Sender::new(false),
         log_files,
         runs,
+        door: name_of_door,
     });
+    #[cfg(target_os = "linux")]
+    if let Some((door, engine)) = door {
+        tokio::spawn(door::serve(Arc::clone(&state), engine, door));
+    }
     let places = Places::new(shares.api);
     tokio::spawn(listen::accept(Arc::clone(&state), (api, Door::Api), places.clone()));
     if let Some(served) = api_tls.zip(secured.clone().map(Door::Secured)) {

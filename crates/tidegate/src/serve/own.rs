@@ -177,6 +177,7 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
         "data_dir": state.config.data_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone())),
         "log_file": state.config.kept_log.as_ref(),
         "mode": state.config.mode(),
+        "door": state.door,
         "fabric_faults": faults(state, owner),
         "realms": status::of_realms((state, &snapshot), &census),
     });

@@ -4,31 +4,27 @@
 //! process with the warden, however they end.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use kernel::{Account, Confined, Doorway, Unopened, Visitor};
+use kernel::{Account, Confined, Visitor};
 use rustix::process::{Signal, WaitOptions, geteuid, set_parent_process_death_signal, wait};
 use tokio::signal::unix::{SignalKind, signal};
 use topology::id::NetworkInterfaceId;
 
 use super::signals::Passed;
 use super::{exit_of, not_started, pass_on, tie_to};
+use crate::client::door::ask;
 use crate::client::{Complaint, to_end};
 use crate::exit::Exit;
 use crate::output;
 
 /// This binary: another user may not be let into the directory that it is in.
 const OWN: &str = "/proc/self/exe";
-/// How long the server may take to hand a namespace over.
-const HANDING_TIME_MAX: Duration = Duration::from_secs(10);
 /// What the first process says when the namespace is settled.
 const SETTLED: &str = "settled";
 
 /// The warden.
-pub(super) fn guard(parent: u32, (door, interface): (&Path, NetworkInterfaceId), words: &[String]) -> Exit {
+pub(super) fn guard(parent: u32, (door, interface): (&str, NetworkInterfaceId), words: &[String]) -> Exit {
     // Namespaces are entered by a process of one thread, so before there is a runtime.
     let confined = confine(door, interface).and_then(|confined| {
         // Root that became somebody else is tied to nobody.
@@ -38,24 +34,10 @@ pub(super) fn guard(parent: u32, (door, interface): (&Path, NetworkInterfaceId),
     to_end(async { accompany(confined?, words).await })
 }
 
-fn confine(door: &Path, interface: NetworkInterfaceId) -> Result<Confined, Complaint> {
+fn confine(door: &str, interface: NetworkInterfaceId) -> Result<Confined, Complaint> {
     let account = account()?;
     let failed = |failure: kernel::Failure| Complaint::System(failure.to_string());
     Visitor::enter(ask(door, interface)?).map_err(failed)?.confine(account).map_err(failed)
-}
-
-/// Asks the server for the namespace of an interface.
-fn ask(door: &Path, interface: NetworkInterfaceId) -> Result<Doorway, Complaint> {
-    let asked = UnixStream::connect(door).and_then(|mut stream| {
-        stream.set_read_timeout(Some(HANDING_TIME_MAX))?;
-        writeln!(stream, "{interface}")?;
-        Ok(stream)
-    });
-    let stream = asked.map_err(|error| Complaint::System(format!("{}: {error}", door.display())))?;
-    Doorway::receive(stream).map_err(|unopened| match unopened {
-        Unopened::Refused(why) => Complaint::Refused(why),
-        Unopened::Failed(failure) => Complaint::System(failure.to_string()),
-    })
 }
 
 /// Who called `sudo`: a program that root starts for somebody runs as them.
