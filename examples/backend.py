@@ -3,7 +3,7 @@
 
     python3 examples/backend.py --name a            # on a free port, which it prints
     python3 examples/backend.py --port 9000
-    tidegate run --subnet subnet-... -- python3 examples/backend.py     # on $PORT, as an address of the private network
+    tidegate run --subnet subnet-... -- python3 examples/backend.py     # at $HOST and $PORT, as an address of the private network
 
 Standard library only.
 """
@@ -44,8 +44,9 @@ def main():
     parser.add_argument("--name", default="backend")
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "0")))
     options = parser.parse_args()
-    server = ThreadingHTTPServer(("127.0.0.1", options.port), handler(options.name))
-    print(f"listening on 127.0.0.1:{server.server_address[1]}", flush=True)
+    host = os.environ.get("HOST", "127.0.0.1")
+    server = ThreadingHTTPServer((host, options.port), handler(options.name))
+    print(f"listening on {host}:{server.server_address[1]}", flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -299,7 +299,7 @@ pub(crate) struct RunArgs {
     /// A security group of the interface; may be repeated
     #[arg(long = "security-group", value_name = "SG")]
     pub(crate) security_groups: Vec<String>,
-    /// The program and its arguments; `PORT` tells it where to listen
+    /// The program and its arguments; `HOST` and `PORT` tell it where to listen
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
 }

@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Exit, Complaint> {
     let started = match lease.attached.host {
         ServedAt::Host(host) => {
             output::complaint(&format!("{}:{} is served at {host}", lease.attached.private_ip, args.port));
-            spawn(&args.command, &[], host.port())
+            spawn(&args.command, &[], host)
         }
         ServedAt::Inside => start_inside(&server, args, &lease.attached).await,
     };
@@ -128,8 +128,9 @@ async fn next(body: &mut Incoming) -> Option<Bytes> {
 /// Starts the program in the namespace of its interface, where its port is its own.
 async fn start_inside(server: &Server, args: &RunArgs, attached: &AttachedAnswer) -> Result<Child, Complaint> {
     let door = door(server).await?;
-    output::complaint(&format!("{}:{} is the program's own", attached.private_ip, args.port));
-    spawn(&args.command, &["--door", &door, "--interface", &attached.interface.to_string()], args.port)
+    let own = SocketAddr::from((attached.private_ip, args.port));
+    output::complaint(&format!("{own} is the program's own"));
+    spawn(&args.command, &["--door", &door, "--interface", &attached.interface.to_string()], own)
 }
 
 /// Where the server hands namespaces over.
@@ -144,11 +145,12 @@ pub(super) async fn door(server: &Server) -> Result<String, Complaint> {
 }
 
 /// Starts the program by way of this binary, which ties it to this process before it becomes the program.
-fn spawn(words: &[String], place: &[&str], port: u16) -> Result<Child, Complaint> {
+fn spawn(words: &[String], place: &[&str], listens_at: SocketAddr) -> Result<Child, Complaint> {
     let own = std::env::current_exe().map_err(|error| Complaint::System(error.to_string()))?;
     let mut command = Command::new(own);
     command.args(["run-child", "--parent", &std::process::id().to_string()]);
-    command.args(place).arg("--").args(words).env("PORT", port.to_string()).kill_on_drop(true);
+    command.args(place).arg("--").args(words).kill_on_drop(true);
+    command.env("HOST", listens_at.ip().to_string()).env("PORT", listens_at.port().to_string());
     command.spawn().map_err(|error| Complaint::System(format!("the program cannot be started: {error}")))
 }
 
