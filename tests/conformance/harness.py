@@ -63,7 +63,9 @@ class Server:
     """One `tidegate up`; ephemeral unless it is given a data directory. It runs as this user of the machine, or as another by its number."""
 
     def __init__(self, data_dir=None, config=None, args=(), user=None, files=None):
-        self.data_dir, self.args, self.user = data_dir, list(args), user
+        # Any script may be run with another engine than the one that it is about.
+        fabric = os.environ.get("TEST_FABRIC")
+        self.data_dir, self.args, self.user = data_dir, [*args, *(["--fabric", fabric] if fabric else [])], user
         # How many files it may have open.
         self.limited = ["prlimit", f"--nofile={files}:{files}"] if files else []
         self.scratch = tempfile.mkdtemp(prefix="tidegate-test-")

@@ -1,0 +1,28 @@
+variable "endpoint" {
+  description = "Where Tidegate's AWS API listens."
+  type        = string
+  default     = "http://127.0.0.1:4566"
+}
+
+variable "region" {
+  type    = string
+  default = "us-east-1"
+}
+
+variable "name" {
+  description = "Prefix of every name."
+  type        = string
+  default     = "shop"
+}
+
+variable "port" {
+  description = "The port of every tier's programs."
+  type        = number
+  default     = 8080
+}
+
+variable "world" {
+  description = "Whether the data tier is open to every address: the slip that a drill makes and finds."
+  type        = bool
+  default     = false
+}
