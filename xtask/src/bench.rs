@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::bench_peer::{self, Peer};
-use crate::bench_stack::{self, Guard, Server, Stack};
+use crate::bench_stack::{self, Guard, Inside, Server, Stack};
 use crate::{Outcome, codegen, conformance, instructions, shell};
 
 /// Rounds, and how long each chain is loaded in each.
@@ -33,6 +33,8 @@ const WRITES: usize = 50;
 
 /// The chain that the others are compared with.
 const PLAIN: &str = "tidegate";
+/// The same chain, whose targets are programs of private networks of the kernel.
+const IN_KERNEL: &str = "tidegate, targets in the kernel's networks";
 
 /// A proxy chain under test.
 struct Chain {
@@ -117,6 +119,11 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         Chain::new(name, (&url, &stack.host), vec![server.pid()])
     };
     let bearer = format!("Authorization: Bearer {}", guard.told("token"));
+    let networks = dir.join("kernel");
+    std::fs::create_dir_all(&networks).map_err(|e| e.to_string())?;
+    let in_kernel = Server::start_in_kernel(binary, &networks)?;
+    let kernel_stack = bench_stack::build(root, (binary, python), &in_kernel, (&backend.address(), &networks))?;
+    let inside = Inside::start(root, (binary, python), &in_kernel, &networks)?;
     let mut chains = vec![
         Chain::new(PLAIN, (&stack.url, &stack.host), vec![server.pid()]),
         Chain::of("nginx -> nginx", &stack.host, &nginx),
@@ -136,6 +143,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         over(Spoken::Http1, "nginx, one hop, HTTP/1.1 over TLS", (with_tls.port, with_tls.pids())),
         over(Spoken::Http2, "tidegate, HTTP/2 over TLS", (secure, vec![server.pid()])),
         over(Spoken::Http2, "nginx, one hop, HTTP/2 over TLS", (with_tls.port, with_tls.pids())),
+        Chain::new(IN_KERNEL, (&kernel_stack.url, &kernel_stack.host), vec![in_kernel.pid()]),
         by_route("tidegate, 4 rules", "four"),
         by_route("tidegate, 1,000 rules", "many"),
         by_route("tidegate, a regular expression", "regex"),
@@ -164,7 +172,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     comparisons(&mut out, &chains);
     let rest = server.resident_kib()?;
     let effect = bench_stack::time_to_effect(&server, &stack, WRITES)?;
-    drop(server);
+    drop((server, inside, in_kernel));
     let ready = ready_time(binary, dir)?;
     let _ = writeln!(out, "memory after load: {:.1} MiB; per idle connection: {per_connection:.1} KiB", rest / 1024.0);
     let fresh = Server::start(binary, dir)?.resident_kib()?;
@@ -337,7 +345,8 @@ const MULTIPLES: [(&str, &str); 7] = [
 ];
 
 /// What is told as so many microseconds over what.
-const ADDITIONS: [(&str, &str); 4] = [
+const ADDITIONS: [(&str, &str); 5] = [
+    (IN_KERNEL, PLAIN),
     ("tidegate, JWT and throttle", PLAIN),
     ("tidegate, REST POST checked by a model", "tidegate, REST POST of 1 KiB"),
     ("tidegate, a regular expression", PLAIN),

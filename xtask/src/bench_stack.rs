@@ -35,11 +35,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on free ports and waits until it serves.
     pub(crate) fn start(binary: &Path, dir: &Path) -> Result<Self, String> {
-        Self::start_under(&[], binary, dir)
+        Self::start_as((&[], &[]), binary, dir)
     }
 
     /// The same, run by another program that becomes it.
     pub(crate) fn start_under(under: &[&str], binary: &Path, dir: &Path) -> Result<Self, String> {
+        Self::start_as((under, &[]), binary, dir)
+    }
+
+    /// The same, with private networks of the kernel.
+    pub(crate) fn start_in_kernel(binary: &Path, dir: &Path) -> Result<Self, String> {
+        Self::start_as((&[], &["--fabric", "kernel"]), binary, dir)
+    }
+
+    fn start_as((under, words): (&[&str], &[&str]), binary: &Path, dir: &Path) -> Result<Self, String> {
         let config = dir.join("tidegate.toml");
         std::fs::write(&config, "[timeouts]\nblocked_connect = \"1ms\"\n").map_err(|e| e.to_string())?;
         let mut child = Command::new("taskset")
@@ -49,6 +58,7 @@ impl Server {
             .args(["up", "--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"])
             .args(["--ephemeral", "--strict-wire", "--output", "json", "--config"])
             .arg(&config)
+            .args(words)
             .env("TOKIO_WORKER_THREADS", "1")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -125,6 +135,44 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Programs of the kernel's private networks, in the place of the stack's targets.
+pub(crate) struct Inside(Child);
+
+impl Inside {
+    /// Starts them and waits until they are healthy; they serve until this is dropped.
+    pub(crate) fn start(
+        root: &Path,
+        (binary, python): (&Path, &Path),
+        server: &Server,
+        dir: &Path,
+    ) -> Result<Self, String> {
+        let mut child = Command::new(python)
+            .arg(root.join("xtask/bench/inside.py"))
+            .arg("--state")
+            .arg(dir.join("stack.json"))
+            .arg("--binary")
+            .arg(binary)
+            .envs(client_env(server))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("no standard output")?;
+        BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+        let inside = Self(child);
+        if line.is_empty() { Err("programs of private networks did not come up".to_owned()) } else { Ok(inside) }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        // It ends its programs when its input ends.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 
