@@ -315,7 +315,7 @@ def test_what_cannot_be_tried_is_refused_by_name():
     refused("BadRequestException", "Invalid headers specified", call, **at, multiValueHeaders=many)
     refused("BadRequestException", "Invalid multiValueHeaders specified", call, **at, multiValueHeaders={"": ["x"]})
     refused("BadRequestException", "Invalid stage variable", call, **at, stageVariables={"a-b": "x"})
-    refused("BadRequestException", "clientCertificateId", call, **at, clientCertificateId="abc123")
+    refused("BadRequestException", "Invalid client certificate identifier specified", call, **at, clientCertificateId="abc123")
     too_large(call, at)
     # The server closes such a connection; the client's pool may not have heard of it yet.
     made.rest.close()
