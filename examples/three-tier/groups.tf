@@ -35,12 +35,3 @@ resource "aws_vpc_security_group_ingress_rule" "hop" {
   from_port                    = each.value.port
   to_port                      = each.value.port
 }
-
-resource "aws_vpc_security_group_ingress_rule" "world" {
-  count             = var.world ? 1 : 0
-  security_group_id = aws_security_group.tier["data"].id
-  cidr_ipv4         = "0.0.0.0/0"
-  ip_protocol       = "tcp"
-  from_port         = var.port
-  to_port           = var.port
-}

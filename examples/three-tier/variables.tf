@@ -20,9 +20,3 @@ variable "port" {
   type        = number
   default     = 8080
 }
-
-variable "world" {
-  description = "Whether the data tier is open to every address: the slip that a drill makes and finds."
-  type        = bool
-  default     = false
-}

@@ -7,7 +7,7 @@ import harness
 from harness import equal
 from terraform import Terraform
 
-DRILLS_S = 300
+DRILLS_S = 900
 
 
 def test_the_drills_of_three_tiers_pass():
