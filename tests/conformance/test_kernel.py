@@ -4,6 +4,7 @@ internal load balancer under its groups, and is reached by nobody else; programs
 import atexit
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -13,7 +14,8 @@ from chain import Chain
 from harness import equal, until
 
 NOBODY = 65534
-WHO = {"root": None, "nobody": NOBODY}
+# Packets of every protocol (linux/if_ether.h).
+ETH_P_ALL = 3
 # One that every user may start.
 PYTHON = "/usr/bin/python3"
 # What a program with its own address answers, its port, and a file that it serves.
@@ -288,6 +290,33 @@ def test_nothing_outside_reaches_it_and_it_reaches_nothing_outside(scene):
     other = of_nobody() if scene is of_root() else of_root()
     equal(other.program.address, scene.program.address)
     assert scene.program.namespace != other.program.namespace
+
+
+@both
+def test_not_one_packet_of_the_network_is_seen_outside(scene):
+    # Every packet on every interface of the host's own network; the headers of links are left out.
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL)) as wire:
+        wire.settimeout(0)
+        seen, outside = 0, []
+
+        def look():
+            nonlocal seen
+            while True:
+                try:
+                    packet = wire.recv(65535)
+                except BlockingIOError:
+                    return
+                seen += 1
+                addresses = {packet[12:16], packet[16:20]} if packet[0] >> 4 == 4 else set()
+                outside.extend(packet for address in addresses if address[:2] == b"\x0a\x00")
+
+        for turn in range(60):
+            equal(scene.chain.get("/hello").status, 200)
+            if turn % 10 == 0:
+                scene.program.curl(f"http://10.0.10.10:{PORT}/hello")
+            look()
+        assert seen > 60, "what clients send is seen, over loopback"
+        equal(outside, [])
 
 
 @both
