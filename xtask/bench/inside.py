@@ -16,7 +16,7 @@ ADDRESSES = {"private_a": "10.0.10.10", "private_b": "10.0.11.10"}
 PORT = 8080
 PATIENCE_S = 60
 NGINX = """
-daemon off; master_process off; pid {directory}/inside-{address}.pid; error_log stderr crit;
+user root; daemon off; master_process off; pid {directory}/inside-{address}.pid; error_log stderr crit;
 events {{ worker_connections 1024; }}
 http {{
     access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;
