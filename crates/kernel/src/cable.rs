@@ -6,6 +6,7 @@
 
 use std::net::Ipv4Addr;
 
+use rustix::io::Errno;
 use topology::net::Ipv4Net;
 
 use crate::failure::Failure;
@@ -138,9 +139,11 @@ pub(crate) fn is_in_operation(netlink: &mut Netlink, cable: CableNumber) -> Resu
     Ok(false)
 }
 
-/// Takes a cable away, from the router: its other end goes too, with the addresses and routes of both.
+/// Takes a cable away, from the router: its other end goes too, with the addresses and routes of both. It may be gone already, where a
+/// namespace at its other end was the last that a program or a network had.
 pub(crate) fn cut(netlink: &mut Netlink, cable: CableNumber) -> Result<(), Failure> {
-    netlink.carry_out(Message::new(REMOVE_LINK, 0).fixed(&header(cable.0, 0)), "take a virtual cable away")
+    let message = Message::new(REMOVE_LINK, 0).fixed(&header(cable.0, 0));
+    netlink.carry_out(message, "take a virtual cable away").or_else(|failure| failure.unless(Errno::NODEV))
 }
 
 /// The header of a message about a link, with flags that are to be set.
@@ -185,37 +188,51 @@ pub(crate) fn furnish(
     blocks: &[Ipv4Net],
 ) -> Result<(), Failure> {
     own(netlink, INNER_NUMBER, address)?;
-    blocks.iter().try_for_each(|block| lead_out(netlink, *block, address, gateway))
+    blocks.iter().try_for_each(|block| lead(netlink, *block, Leads::Out { address, gateway }))
 }
 
-/// Leads a block to the gateway of an interface, in the interface's own namespace.
-pub(crate) fn lead_out(
-    netlink: &mut Netlink,
-    block: Ipv4Net,
-    address: Ipv4Addr,
-    gateway: Ipv4Addr,
-) -> Result<(), Failure> {
-    let mut message = route(NEW_ROUTE, block, (SCOPE_EVERYWHERE, TO_SOMEBODY), ON_LINK);
-    message.put(ROUTE_LINK, &INNER_NUMBER.to_ne_bytes());
-    message.put(ROUTE_GATEWAY, &gateway.octets());
-    message.put(ROUTE_SOURCE, &address.octets());
-    netlink.carry_out(message, "add a route of an interface")
+/// What becomes of what is sent to a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Leads {
+    /// In the namespace of an interface: it goes out, to the gateway, from this address.
+    Out {
+        /// The interface's.
+        address: Ipv4Addr,
+        /// Its router's.
+        gateway: Ipv4Addr,
+    },
+    /// Who sends it is told that it cannot be reached.
+    Nowhere,
+    /// It is swallowed, and nobody is told.
+    Swallowed,
 }
 
-/// Has an interface told, in its own namespace, that a block cannot be reached.
-pub(crate) fn lead_nowhere(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
-    netlink.carry_out(route(NEW_ROUTE, block, (SCOPE_EVERYWHERE, UNREACHABLE), 0), "add a route to nowhere")
+impl Leads {
+    const fn kind(self) -> u8 {
+        match self {
+            Self::Out { .. } => TO_SOMEBODY,
+            Self::Nowhere => UNREACHABLE,
+            Self::Swallowed => TO_NOBODY,
+        }
+    }
 }
 
-/// The reverse.
-pub(crate) fn lead_nowhere_no_more(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
-    netlink.carry_out(route(REMOVE_ROUTE, block, (SCOPE_EVERYWHERE, UNREACHABLE), 0), "take a route to nowhere away")
+/// Adds the route of a block, in the namespace that the socket is of. One that is there already is one.
+pub(crate) fn lead(netlink: &mut Netlink, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
+    let flags = if let Leads::Out { .. } = leads { ON_LINK } else { 0 };
+    let mut message = route(NEW_ROUTE, block, (SCOPE_EVERYWHERE, leads.kind()), flags);
+    if let Leads::Out { address, gateway } = leads {
+        message.put(ROUTE_LINK, &INNER_NUMBER.to_ne_bytes());
+        message.put(ROUTE_GATEWAY, &gateway.octets());
+        message.put(ROUTE_SOURCE, &address.octets());
+    }
+    netlink.carry_out(message, "add a route").or_else(|failure| failure.unless(Errno::EXIST))
 }
 
-/// Takes the route of a block away, in an interface's own namespace.
-pub(crate) fn lead_out_no_more(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
-    netlink
-        .carry_out(route(REMOVE_ROUTE, block, (SCOPE_EVERYWHERE, TO_SOMEBODY), 0), "take a route of an interface away")
+/// Takes it away. One that is gone already is gone.
+pub(crate) fn lead_no_more(netlink: &mut Netlink, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
+    let message = route(REMOVE_ROUTE, block, (SCOPE_EVERYWHERE, leads.kind()), 0);
+    netlink.carry_out(message, "take a route away").or_else(|failure| failure.unless(Errno::SRCH))
 }
 
 /// Makes the router the gateway of an interface, and leads the interface's address to its cable.
@@ -229,16 +246,6 @@ pub(crate) fn lead_to(
     let mut message = route(NEW_ROUTE, Ipv4Net::from(address), (SCOPE_LINK, TO_SOMEBODY), 0);
     message.put(ROUTE_LINK, &cable.bytes());
     netlink.carry_out(message, "add a route of a router")
-}
-
-/// Has the router swallow what is for addresses of a block that no interface has.
-pub(crate) fn swallow(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
-    netlink.carry_out(route(NEW_ROUTE, block, (SCOPE_EVERYWHERE, TO_NOBODY), 0), "add a route to nowhere")
-}
-
-/// The reverse.
-pub(crate) fn swallow_no_more(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
-    netlink.carry_out(route(REMOVE_ROUTE, block, (SCOPE_EVERYWHERE, TO_NOBODY), 0), "take a route to nowhere away")
 }
 
 fn own(netlink: &mut Netlink, number: u32, address: Ipv4Addr) -> Result<(), Failure> {

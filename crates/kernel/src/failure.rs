@@ -17,6 +17,11 @@ impl Failure {
         Self { wanted: wanted.into(), errno }
     }
 
+    /// Success, where the kernel says by this that there is nothing left to do.
+    pub(crate) fn unless(self, done: Errno) -> Result<(), Self> {
+        if self.errno == done { Ok(()) } else { Err(self) }
+    }
+
     /// The kernel's answer.
     #[must_use]
     pub const fn errno(&self) -> Errno {

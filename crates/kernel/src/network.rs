@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use topology::net::Ipv4Net;
 use topology::ruleset::{Route, Ruleset};
 
-use crate::cable::{self, CableNumber, Far};
+use crate::cable::{self, CableNumber, Far, Leads};
 use crate::failure::{Failure, Wanted};
 use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
@@ -57,6 +57,13 @@ pub struct Plug {
     pub gateway: Ipv4Addr,
 }
 
+impl Plug {
+    /// Where what it sends goes out.
+    const fn out(&self) -> Leads {
+        Leads::Out { address: self.address, gateway: self.gateway }
+    }
+}
+
 impl Network {
     /// A router without interfaces, for addresses of these blocks.
     ///
@@ -94,7 +101,7 @@ impl Network {
         self.inside.run(&self.router, move || {
             std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").wanted("let a router forward")?;
             let mut netlink = Netlink::route()?;
-            blocks.into_iter().try_for_each(|block| cable::swallow(&mut netlink, block))
+            blocks.into_iter().try_for_each(|block| cable::lead(&mut netlink, block, Leads::Swallowed))
         })??;
         self.forwards = true;
         Ok(())
@@ -126,29 +133,28 @@ impl Network {
     /// # Errors
     /// What the kernel answers; what was not reached yet is done by another call.
     pub fn reblock(&mut self, blocks: &[Ipv4Net]) -> Result<(), Failure> {
-        let forwards = self.forwards;
+        let swallowed = self.forwards.then_some(Leads::Swallowed);
         let gone: Vec<_> = self.blocks.iter().filter(|block| !blocks.contains(block)).copied().collect();
         for block in gone {
-            for Plugged { own, .. } in self.plugged.values() {
-                let away = move || cable::lead_out_no_more(&mut Netlink::route()?, block);
-                self.inside.run(own, away)?.or_else(|failure| if_not(failure, Errno::SRCH))?;
+            for plugged in self.plugged.values() {
+                lead_no_more(&self.inside, &plugged.own, block, plugged.plug.out())?;
             }
-            let away = move || if forwards { cable::swallow_no_more(&mut Netlink::route()?, block) } else { Ok(()) };
-            self.inside.run(&self.router, away)?.or_else(|failure| if_not(failure, Errno::SRCH))?;
+            swallowed.map_or(Ok(()), |swallowed| lead_no_more(&self.inside, &self.router, block, swallowed))?;
             self.blocks.retain(|own| *own != block);
         }
         let new: Vec<_> = blocks.iter().filter(|block| !self.blocks.contains(block)).copied().collect();
         for block in new {
-            let swallow = move || if forwards { cable::swallow(&mut Netlink::route()?, block) } else { Ok(()) };
-            self.inside.run(&self.router, swallow)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
-            for Plugged { plug, own, .. } in self.plugged.values() {
-                let Plug { address, gateway, .. } = *plug;
-                let lead = move || cable::lead_out(&mut Netlink::route()?, block, address, gateway);
-                self.inside.run(own, lead)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
+            swallowed.map_or(Ok(()), |swallowed| lead(&self.inside, &self.router, block, swallowed))?;
+            for plugged in self.plugged.values() {
+                lead(&self.inside, &plugged.own, block, plugged.plug.out())?;
             }
             self.blocks.push(block);
         }
         Ok(())
+    }
+
+    fn cut(&self, cable: CableNumber) -> Result<(), Failure> {
+        self.inside.run(&self.router, move || cable::cut(&mut Netlink::route()?, cable))?
     }
 
     /// The cable of the next interface: none that is there, nor soon one that was.
@@ -206,9 +212,7 @@ impl Network {
     /// What the kernel answers.
     pub fn remove(&mut self, cable: CableNumber) -> Result<(), Failure> {
         if self.plugged.contains_key(&cable) {
-            let cut = move || cable::cut(&mut Netlink::route()?, cable);
-            // It is gone already where its namespace was, with a program that was its last.
-            self.inside.run(&self.router, cut)?.or_else(|failure| if_not(failure, Errno::NODEV))?;
+            self.cut(cable)?;
             self.plugged.remove(&cable);
         }
         Ok(())
@@ -219,38 +223,19 @@ impl Network {
     /// # Errors
     /// What the kernel answers; what was not reached yet is done by another call.
     pub fn reroute(&mut self, cable: CableNumber, routes: &[Route]) -> Result<(), Failure> {
-        let Some(Plugged { plug: Plug { address, gateway, .. }, own, routes: before }) = self.plugged.get_mut(&cable)
-        else {
-            return Ok(());
-        };
-        let (address, gateway, wanted) = (*address, *gateway, routes.iter().copied().collect::<BTreeSet<_>>());
-        let gone: Vec<Route> = before.difference(&wanted).copied().collect();
+        let inside = &self.inside;
+        let Some(Plugged { plug, own, routes: now }) = self.plugged.get_mut(&cable) else { return Ok(()) };
+        let leads = |route: &Route| if route.leads { plug.out() } else { Leads::Nowhere };
+        let wanted: BTreeSet<Route> = routes.iter().copied().collect();
+        let gone: Vec<Route> = now.difference(&wanted).copied().collect();
         for route in gone {
-            let away = move || {
-                let mut netlink = Netlink::route()?;
-                let block = route.block;
-                if route.leads {
-                    cable::lead_out_no_more(&mut netlink, block)
-                } else {
-                    cable::lead_nowhere_no_more(&mut netlink, block)
-                }
-            };
-            self.inside.run(own, away)?.or_else(|failure| if_not(failure, Errno::SRCH))?;
-            before.remove(&route);
+            lead_no_more(inside, own, route.block, leads(&route))?;
+            now.remove(&route);
         }
-        let new: Vec<Route> = wanted.difference(before).copied().collect();
+        let new: Vec<Route> = wanted.difference(now).copied().collect();
         for route in new {
-            let lead = move || {
-                let mut netlink = Netlink::route()?;
-                let block = route.block;
-                if route.leads {
-                    cable::lead_out(&mut netlink, block, address, gateway)
-                } else {
-                    cable::lead_nowhere(&mut netlink, block)
-                }
-            };
-            self.inside.run(own, lead)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
-            before.insert(route);
+            lead(inside, own, route.block, leads(&route))?;
+            now.insert(route);
         }
         Ok(())
     }
@@ -292,8 +277,7 @@ impl Network {
     /// What the kernel answers.
     pub fn part(&mut self, cable: CableNumber) -> Result<(), Failure> {
         if self.crossings.contains(&cable) {
-            let cut = move || cable::cut(&mut Netlink::route()?, cable);
-            self.inside.run(&self.router, cut)?.or_else(|failure| if_not(failure, Errno::NODEV))?;
+            self.cut(cable)?;
             self.crossings.remove(&cable);
         }
         Ok(())
@@ -325,20 +309,20 @@ fn in_operation(mut router: Netlink, cable: CableNumber) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Takes a failure for success where the kernel says by this that there is nothing left to do.
-fn if_not(failure: Failure, done: Errno) -> Result<(), Failure> {
-    if failure.errno() == done { Ok(()) } else { Err(failure) }
+fn lead(inside: &Inside, within: &Namespace, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
+    inside.run(within, move || cable::lead(&mut Netlink::route()?, block, leads))?
+}
+
+fn lead_no_more(inside: &Inside, within: &Namespace, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
+    inside.run(within, move || cable::lead_no_more(&mut Netlink::route()?, block, leads))?
 }
 
 /// Switches IPv6 off in the namespace that this runs in: no rule speaks of it yet.
 fn without_ipv6() -> Result<(), Failure> {
     for which in ["all", "default"] {
         let written = std::fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1");
-        match written.wanted("switch IPv6 off") {
-            // A kernel without IPv6.
-            Err(failure) if failure.errno() == Errno::NOENT => {}
-            other => other?,
-        }
+        // A kernel without IPv6 has no such file.
+        written.wanted("switch IPv6 off").or_else(|failure| failure.unless(Errno::NOENT))?;
     }
     Ok(())
 }

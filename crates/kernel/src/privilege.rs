@@ -48,11 +48,9 @@ fn keep(kept: CapabilitySet) -> Result<(), Failure> {
     let sets = capabilities(None).wanted("look at the privileges")?;
     if sets.effective.contains(CapabilitySet::SETPCAP) {
         for capability in CapabilitySet::all().difference(kept).iter() {
-            match remove_capability_from_bounding_set(capability).wanted("give a privilege up") {
-                // One that this kernel does not know.
-                Err(failure) if failure.errno() == Errno::INVAL => {}
-                other => other?,
-            }
+            let given_up = remove_capability_from_bounding_set(capability).wanted("give a privilege up");
+            // One that this kernel does not know is none.
+            given_up.or_else(|failure| failure.unless(Errno::INVAL))?;
         }
     }
     let left = CapabilitySets {
@@ -101,10 +99,8 @@ impl Ids {
 /// is known in it.
 pub(crate) fn map(inside: Ids, outside: Ids) -> Result<(), Failure> {
     // A kernel that has no such file has no groups to deny.
-    match std::fs::write("/proc/self/setgroups", "deny").wanted("give up groups in a user namespace") {
-        Err(failure) if failure.errno() != Errno::NOENT => return Err(failure),
-        Ok(()) | Err(_) => {}
-    }
+    let denied = std::fs::write("/proc/self/setgroups", "deny").wanted("give up groups in a user namespace");
+    denied.or_else(|failure| failure.unless(Errno::NOENT))?;
     let user = ("/proc/self/uid_map", inside.user, outside.user);
     let group = ("/proc/self/gid_map", inside.group, outside.group);
     for (file, inside, outside) in [user, group] {
