@@ -157,9 +157,8 @@ fn crossings(fabric: &Fabric, vpc: VpcId) -> (Vec<Crossing>, Vec<VpcId>) {
 fn routes(fabric: &Fabric, (vpc, subnet): (VpcId, SubnetId), crossings: &[Crossing]) -> Vec<Route> {
     let Some(table) = fabric.routes.get(&subnet) else { return Vec::new() };
     let leads = |route: &RouteNet| {
-        let peering = fabric.peerings.iter().find(|peering| Some(peering.id) == route.peering && peering.is_active);
-        let other = peering.and_then(|peering| peering.other(vpc));
-        crossings.iter().any(|crossing| Some(crossing.vpc) == other)
+        let other = route.peering.and_then(|id| fabric.peer(id, vpc));
+        other.is_some_and(|other| crossings.iter().any(|crossing| crossing.vpc == other))
     };
     let is_own = |block: &Ipv4Net| {
         let own = fabric.vpcs.iter().filter(|net| net.id == vpc).flat_map(|net| &net.cidrs);
@@ -179,14 +178,14 @@ fn doors(fabric: &Fabric, vpc: VpcId, crossings: &[Crossing]) -> Vec<Door> {
     let mut by_subnet: BTreeMap<SubnetId, Vec<Route>> = BTreeMap::new();
     let there = fabric.interfaces.iter().filter(|interface| interface.vpc == vpc);
     let door = |interface: &crate::snapshot::fabric::Interface| {
-        let gateway = Ipv4Addr::from_bits(fabric.subnets.get(&interface.subnet)?.block.network().to_bits() | 1);
         let subnet = interface.subnet;
+        let gateway = Ipv4Addr::from_bits(fabric.subnets.get(&subnet)?.block.network().to_bits() | 1);
         let routes = by_subnet.entry(subnet).or_insert_with(|| routes(fabric, (vpc, subnet), crossings));
         Some(Door {
             interface: interface.id,
             address: interface.private_ip,
             gateway,
-            subnet: interface.subnet,
+            subnet,
             groups: interface.is_judged.then(|| interface.groups.clone()),
             routes: routes.clone(),
         })

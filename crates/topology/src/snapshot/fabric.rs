@@ -354,6 +354,12 @@ impl Fabric {
         self.vpcs.iter().any(|net| net.cidrs.iter().any(|cidr| cidr.contains(&address)))
     }
 
+    /// The VPC at the other end of a peering connection, seen from this one; `None` where the connection is not active, or this one is at
+    /// neither end.
+    pub(crate) fn peer(&self, id: VpcPeeringConnectionId, vpc: VpcId) -> Option<VpcId> {
+        self.peerings.iter().find(|peering| peering.id == id && peering.is_active)?.other(vpc)
+    }
+
     /// Whether there is anybody at an interface: a link, a node of a load balancer, or a program. At others nobody answers.
     #[must_use]
     pub fn is_inhabited(&self, index: InterfaceIndex) -> bool {

@@ -67,8 +67,7 @@ fn deciding<'a>(fabric: &'a Fabric, from: &Interface, to: Ipv4Addr) -> Option<&'
 
 /// The VPC at the other end of an active peering connection, if the address is its own.
 fn peer(fabric: &Fabric, (id, vpc): (VpcPeeringConnectionId, VpcId), to: Ipv4Addr) -> Option<VpcId> {
-    let found = fabric.peerings.iter().find(|peering| peering.id == id && peering.is_active)?;
-    found.other(vpc).filter(|other| fabric.vpc_contains(*other, to))
+    fabric.peer(id, vpc).filter(|other| fabric.vpc_contains(*other, to))
 }
 
 /// Which route `flow`, or what is replied to it, lacks.
