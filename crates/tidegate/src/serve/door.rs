@@ -132,7 +132,7 @@ async fn find(
         return Ok(Err(format!("there is no network interface {interface}")));
     };
     let nobody = || format!("nobody has the network interface {interface}, so that it is in no network of the kernel");
-    Ok(engine.namespace_by_now(interface).await.ok_or_else(nobody).map(|namespace| (namespace, names)))
+    Ok(engine.namespace(interface).await.ok_or_else(nobody).map(|namespace| (namespace, names)))
 }
 
 /// How names are resolved where an interface is.

@@ -30,7 +30,7 @@ const SOCKETS_PART: usize = 8;
 /// After a change that the kernel refused, when it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Connections that a program of a private network may have begun and a listener has not taken.
-const BACKLOG: i32 = 1024;
+const BACKLOG: u32 = 1024;
 
 /// The engine. Networks go with it.
 #[derive(Debug)]
@@ -147,23 +147,9 @@ impl KernelEngine {
         faults.iter().map(|((realm, vpc), why)| (realm.clone(), *vpc, why.clone())).collect()
     }
 
-    /// The namespace of an interface, if somebody has that.
-    #[must_use]
-    pub fn namespace(&self, interface: NetworkInterfaceId) -> Option<Namespace> {
-        self.work.places.read().get(&interface).map(|place| place.namespace.clone())
-    }
-
-    /// The same, once the networks are as they were asked to be.
-    pub async fn namespace_by_now(&self, interface: NetworkInterfaceId) -> Option<Namespace> {
-        let mut worked_off = self.worked_off();
-        loop {
-            worked_off.mark_unchanged();
-            let is_behind = self.work.realms.lock().values().any(|progress| progress.is_behind());
-            match self.namespace(interface) {
-                None if is_behind => worked_off.changed().await.ok()?,
-                found => return found,
-            }
-        }
+    /// The namespace of an interface, if somebody has that, once the networks are as they were asked to be.
+    pub async fn namespace(&self, interface: NetworkInterfaceId) -> Option<Namespace> {
+        self.settled(interface).await.ok().map(|place| place.namespace)
     }
 
     /// Connects from an interface. It may take as long as the kernel sends: whoever waits gives up.
@@ -189,7 +175,7 @@ impl KernelEngine {
             Ok::<_, io::Error>(socket)
         };
         let socket = self.inside.run(&place.namespace, open).map_err(failed)??;
-        socket.listen(BACKLOG.unsigned_abs())?.into_std()
+        socket.listen(BACKLOG)?.into_std()
     }
 
     /// How many sockets may listen at nodes of load balancers, and how many for attached programs.
