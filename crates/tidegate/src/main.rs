@@ -10,6 +10,7 @@ mod detached;
 mod doctor;
 mod exit;
 mod explain;
+mod given;
 mod hour;
 mod journal;
 mod log_files;

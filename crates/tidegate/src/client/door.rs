@@ -1,21 +1,22 @@
 //! How a client asks the server for the namespace of an interface.
 
-use std::io::{self, Write};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use kernel::{Doorway, Unopened};
 use topology::id::NetworkInterfaceId;
 
 use super::Complaint;
+use crate::given::unix_address;
 
 /// How long the server may take to hand a namespace over.
 const HANDING_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Asks at a door: the path of a socket, or `@` and the name of one that has no file.
 pub(super) fn ask(door: &str, interface: NetworkInterfaceId) -> Result<Doorway, Complaint> {
-    let asked = connect(door).and_then(|mut stream| {
+    let connected = unix_address(door).and_then(|address| UnixStream::connect_addr(&address));
+    let asked = connected.and_then(|mut stream| {
         stream.set_read_timeout(Some(HANDING_TIME_MAX))?;
         writeln!(stream, "{interface}")?;
         Ok(stream)
@@ -25,11 +26,4 @@ pub(super) fn ask(door: &str, interface: NetworkInterfaceId) -> Result<Doorway, 
         Unopened::Refused(why) => Complaint::Refused(why),
         Unopened::Failed(failure) => Complaint::System(failure.to_string()),
     })
-}
-
-fn connect(door: &str) -> io::Result<UnixStream> {
-    match door.strip_prefix('@') {
-        Some(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?),
-        None => UnixStream::connect(door),
-    }
 }

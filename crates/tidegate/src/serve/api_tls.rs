@@ -4,10 +4,8 @@
 //! Who may call, the port itself judges as without TLS.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::ServerConfig;
@@ -20,6 +18,7 @@ use tokio_rustls::server::TlsStream;
 use super::limits::{HANDSHAKE_TIMEOUT, PEM_BYTES_MAX};
 use super::tls::Development;
 use crate::config::Config;
+use crate::given;
 
 /// The protocols that ALPN may choose, the best first.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -92,7 +91,10 @@ impl ApiTls {
 impl Source {
     fn read(&self) -> Result<Arc<ServerConfig>, String> {
         let (chain, key, place) = match self {
-            Self::Files { certificate, key } => (text(certificate)?, text(key)?, certificate.display().to_string()),
+            Self::Files { certificate, key } => {
+                let text = |path| given::text(path, PEM_BYTES_MAX);
+                (text(certificate)?, text(key)?, certificate.display().to_string())
+            }
             Self::Authority { development, names } => {
                 let issued = development.issue(names)?;
                 (issued.chain, issued.key, "the development authority".to_owned())
@@ -109,16 +111,5 @@ impl Source {
         let mut config = config.map_err(|error| failed(&format!("certificate and key cannot be used: {error}")))?;
         config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
         Ok(Arc::new(config))
-    }
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut text = String::new();
-    let read = File::open(path).map_err(failed)?.take(PEM_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    if read as u64 > PEM_BYTES_MAX {
-        Err(format!("{}: more than {PEM_BYTES_MAX} bytes", path.display()))
-    } else {
-        Ok(text)
     }
 }

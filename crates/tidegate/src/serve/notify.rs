@@ -1,9 +1,10 @@
 //! What the service manager is told: that the server serves, that it ends, and that it lives (`sd_notify` of systemd: a datagram of
 //! lines to the socket that `NOTIFY_SOCKET` names). Without that variable nobody is told anything.
 
-use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
+
+use crate::given::unix_address;
 
 /// Who is told, and how often it wants to hear that the server lives.
 pub(super) struct Manager {
@@ -20,11 +21,12 @@ impl Manager {
         // Half of the time, as systemd advises, so that one that comes late is no death.
         let watchdog = micros.filter(|micros| *micros > 1).map(|micros: u64| Duration::from_micros(micros / 2));
         let Some(name) = variable("NOTIFY_SOCKET") else { return Self { socket: None, watchdog: None } };
-        let address = match name.strip_prefix('@') {
-            Some(name) => SocketAddr::from_abstract_name(name),
-            None => SocketAddr::from_pathname(&name),
-        };
-        let socket = address.and_then(|address| Ok((UnixDatagram::unbound()?, address)));
+        let socket = unix_address(&name).and_then(|address| {
+            let socket = UnixDatagram::unbound()?;
+            // A manager that takes nothing must not stop the server.
+            socket.set_nonblocking(true)?;
+            Ok((socket, address))
+        });
         if let Err(error) = &socket {
             tracing::warn!(%error, name, "the service manager cannot be told anything");
         }
@@ -34,9 +36,7 @@ impl Manager {
     /// Tells a state, such as `READY=1`.
     pub(super) fn tell(&self, state: &str) {
         let Some((socket, address)) = &self.socket else { return };
-        // A manager that takes nothing must not stop the server.
-        let told = socket.set_nonblocking(true).and_then(|()| socket.send_to_addr(state.as_bytes(), address));
-        if let Err(error) = told {
+        if let Err(error) = socket.send_to_addr(state.as_bytes(), address) {
             tracing::warn!(%error, state, "the service manager was not told");
         }
     }

@@ -1,20 +1,20 @@
 //! The command `up`: configuration in, readiness out, signals until the end. The server itself is the module above.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use plane::Engine;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Interval;
-
-use plane::Engine;
 
 use super::notify::Manager;
 use super::{Running, StartError, engine, start};
 use crate::cli::UpArgs;
 use crate::config::{self, Config, FILE_BYTES_MAX, Problem, ReadyForm};
 use crate::exit::Exit;
+use crate::given;
 use crate::output;
 
 /// The bit of a file's mode by which everybody may read it.
@@ -68,7 +68,9 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
 /// Everything that is wrong with it.
 pub(crate) fn configuration(args: &UpArgs) -> Result<Config, Vec<Problem>> {
     let file = match &args.config {
-        Some(path) => Some(read_file(path).map_err(|text| vec![Problem { key: "config".to_owned(), text }])?),
+        Some(path) => {
+            Some(given::text(path, FILE_BYTES_MAX).map_err(|text| vec![Problem { key: "config".to_owned(), text }])?)
+        }
         None => None,
     };
     let config = config::load(args, std::env::vars_os().filter_map(text_pair), file.as_deref())?;
@@ -82,17 +84,6 @@ pub(crate) fn configuration(args: &UpArgs) -> Result<Config, Vec<Problem>> {
 /// Variables that are no text are nobody's settings.
 fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
     Some((name.into_string().ok()?, value.into_string().ok()?))
-}
-
-fn read_file(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
-    read.map_err(|error| format!("{}: {error}", path.display()))?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("{}: more than {FILE_BYTES_MAX} bytes", path.display()));
-    }
-    Ok(text)
 }
 
 /// Text for a person at a terminal, JSON for everything else.
@@ -166,14 +157,14 @@ fn say_ready(running: &Running, form: ReadyForm) {
         ReadyForm::Text => output::line("Ready."),
         ReadyForm::Json => {
             let mut ready = json!({
-            "api": ends.api_url(),
-            "public": ends.public_url(),
-            "public_tls": ends.public_tls_url(),
-            "pid": std::process::id(),
-            "fabric": running.state.enforcement().to_string(),
-            "account_id": config.account,
-            "region": config.region,
-            "data_dir": config.data_dir,
+                "api": api,
+                "public": public,
+                "public_tls": public_tls,
+                "pid": std::process::id(),
+                "fabric": running.state.enforcement().to_string(),
+                "account_id": config.account,
+                "region": config.region,
+                "data_dir": config.data_dir,
             });
             // Scripts know the object as it is without these.
             for (name, url) in [("api_tls", ends.api_tls_url()), ("metrics", ends.metrics_url())] {
