@@ -26,6 +26,15 @@ pub(crate) fn certificate_in(dir: &Path) -> [PathBuf; 2] {
     ["bench.crt", "bench.key"].map(|name| dir.join(name))
 }
 
+/// Starts a program and waits for its first line, which is empty where it ends without one.
+fn speaking(command: &mut Command) -> Result<(Child, String), String> {
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
+    let mut line = String::new();
+    let stdout = child.stdout.take().ok_or("no standard output")?;
+    BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+    Ok((child, line))
+}
+
 /// A running `tidegate up` with state of its own.
 pub(crate) struct Server {
     child: Child,
@@ -51,22 +60,18 @@ impl Server {
     fn start_as((under, words): (&[&str], &[&str]), binary: &Path, dir: &Path) -> Result<Self, String> {
         let config = dir.join("tidegate.toml");
         std::fs::write(&config, "[timeouts]\nblocked_connect = \"1ms\"\n").map_err(|e| e.to_string())?;
-        let mut child = Command::new("taskset")
-            .args(["-c", "0"])
-            .args(under)
-            .arg(binary)
-            .args(["up", "--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"])
-            .args(["--ephemeral", "--strict-wire", "--output", "json", "--config"])
-            .arg(&config)
-            .args(words)
-            .env("TOKIO_WORKER_THREADS", "1")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|e| e.to_string())?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().ok_or("no standard output")?;
-        BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+        let (child, line) = speaking(
+            Command::new("taskset")
+                .args(["-c", "0"])
+                .args(under)
+                .arg(binary)
+                .args(["up", "--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"])
+                .args(["--ephemeral", "--strict-wire", "--output", "json", "--config"])
+                .arg(&config)
+                .args(words)
+                .env("TOKIO_WORKER_THREADS", "1")
+                .stderr(Stdio::null()),
+        )?;
         let ready = serde_json::from_str(&line).map_err(|e| format!("{e} in {line:?}"))?;
         Ok(Self { child, ready })
     }
@@ -107,20 +112,16 @@ impl Guard {
     /// Guards a route; the issuer serves until this is dropped.
     pub(crate) fn start(root: &Path, python: &Path, server: &Server, dir: &Path) -> Result<Self, String> {
         let pem = dir.join("issuer.pem");
-        let mut child = Command::new(python)
-            .arg(root.join("xtask/bench/guard.py"))
-            .arg("--state")
-            .arg(dir.join("stack.json"))
-            .arg("--pem")
-            .arg(&pem)
-            .envs(client_env(server))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|e| e.to_string())?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().ok_or("no standard output")?;
-        BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+        let (child, line) = speaking(
+            Command::new(python)
+                .arg(root.join("xtask/bench/guard.py"))
+                .arg("--state")
+                .arg(dir.join("stack.json"))
+                .arg("--pem")
+                .arg(&pem)
+                .envs(client_env(server))
+                .stdin(Stdio::piped()),
+        )?;
         let told = serde_json::from_str(&line).map_err(|e| format!("{e} in {line:?}"))?;
         Ok(Self { child, told, pem })
     }
@@ -149,20 +150,16 @@ impl Inside {
         server: &Server,
         dir: &Path,
     ) -> Result<Self, String> {
-        let mut child = Command::new(python)
-            .arg(root.join("xtask/bench/inside.py"))
-            .arg("--state")
-            .arg(dir.join("stack.json"))
-            .arg("--binary")
-            .arg(binary)
-            .envs(client_env(server))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|e| e.to_string())?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().ok_or("no standard output")?;
-        BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+        let (child, line) = speaking(
+            Command::new(python)
+                .arg(root.join("xtask/bench/inside.py"))
+                .arg("--state")
+                .arg(dir.join("stack.json"))
+                .arg("--binary")
+                .arg(binary)
+                .envs(client_env(server))
+                .stdin(Stdio::piped()),
+        )?;
         let inside = Self(child);
         if line.is_empty() { Err("programs of private networks did not come up".to_owned()) } else { Ok(inside) }
     }
