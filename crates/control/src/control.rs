@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use topology::estate::{Estate, RealmEstate};
-use topology::id::Realm;
+use topology::id::{AgentId, Realm};
+use topology::net::Ipv4Net;
 use topology::observed::{Anomaly, Fact, HealthSince, Observed, TargetKey};
+use topology::resource::agent::Agent;
 use topology::resource::target_group::Target;
 use topology::time::Moment;
 use wire::{Fault, Output, ServiceId};
 
+use crate::agent::{self, AgentError, Judged, NewToken, TokenSecret, TokenWish};
 use crate::attach::{self, AttachError, AttachRequest, Attached, DetachRequest};
 use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
@@ -188,6 +191,83 @@ impl Control {
     /// See [`AttachError`].
     pub fn unlisten(&mut self, realm: &Realm, listener: &str) -> Result<Listening, AttachError> {
         self.change(realm, |draft, _| listening::unlisten(Arc::make_mut(draft), realm, listener))
+    }
+
+    /// Makes a token that one agent can be enrolled with, once. One that is open for the same VPC and zones is closed.
+    ///
+    /// # Errors
+    /// See [`AgentError`].
+    pub fn agent_token(&mut self, realm: &Realm, wish: &TokenWish, now: Moment) -> Result<NewToken, AgentError> {
+        self.change(realm, |draft, sources| agent::token(Arc::make_mut(draft), sources.mint, realm, (wish, now)))
+    }
+
+    /// Enrols an agent and uses its token up, in one. `native` are the blocks of the VPC that are real addresses in its network.
+    ///
+    /// # Errors
+    /// See [`AgentError`].
+    pub fn enrol_agent(
+        &mut self,
+        realm: &Realm,
+        (secret, native): (&TokenSecret, &[Ipv4Net]),
+        now: Moment,
+    ) -> Result<Agent, AgentError> {
+        self.change(realm, |draft, sources| agent::enrol(Arc::make_mut(draft), sources.mint, (secret, native), now))
+    }
+
+    /// The realm whose token has this secret, whatever became of it.
+    #[must_use]
+    pub fn realm_of_token(&self, secret: &TokenSecret) -> Option<&Realm> {
+        let hash = secret.hash();
+        self.estate().realms.iter().find(|(_, held)| held.agent_tokens.contains(&hash)).map(|(realm, _)| realm)
+    }
+
+    /// Lets in an agent that comes with a certificate of this generation, or shuts it out where that is a copy's.
+    ///
+    /// # Errors
+    /// See [`AgentError`].
+    pub fn admit_agent(&mut self, realm: &Realm, who: (AgentId, u64), now: Moment) -> Result<Agent, AgentError> {
+        self.judge_agent(realm, |estate| agent::admit(estate, who, now))
+    }
+
+    /// Gives an agent that has this generation the next one, or shuts it out where this is a copy's.
+    ///
+    /// # Errors
+    /// See [`AgentError`].
+    pub fn renew_agent(&mut self, realm: &Realm, who: (AgentId, u64), now: Moment) -> Result<u64, AgentError> {
+        self.judge_agent(realm, |estate| agent::renew(estate, who, now))
+    }
+
+    /// Shuts an agent out until a person decides.
+    ///
+    /// # Errors
+    /// See [`AgentError`].
+    pub fn quarantine_agent(&mut self, realm: &Realm, id: AgentId) -> Result<(), AgentError> {
+        self.change(realm, |draft, _| agent::quarantine(Arc::make_mut(draft), id))
+    }
+
+    /// Shuts an agent out for good.
+    ///
+    /// # Errors
+    /// See [`AgentError`].
+    pub fn revoke_agent(&mut self, realm: &Realm, id: AgentId) -> Result<Agent, AgentError> {
+        self.change(realm, |draft, _| agent::revoke(Arc::make_mut(draft), id))
+    }
+
+    /// Forgets a revoked agent. A VPC without any is carried by the server itself again.
+    ///
+    /// # Errors
+    /// See [`AgentError`].
+    pub fn forget_agent(&mut self, realm: &Realm, id: AgentId) -> Result<Agent, AgentError> {
+        self.change(realm, |draft, _| agent::forget(Arc::make_mut(draft), id))
+    }
+
+    /// What a judgement changed is kept, whether it lets in or not.
+    fn judge_agent<T>(
+        &mut self,
+        realm: &Realm,
+        judge: impl Fn(&mut RealmEstate) -> Result<Judged<T>, AgentError>,
+    ) -> Result<T, AgentError> {
+        self.change(realm, |draft, _| judge(Arc::make_mut(draft)))?
     }
 
     /// Takes in a fact that traffic reported. Most facts change nothing durable.

@@ -2,12 +2,14 @@
 //! moment as an argument and answer, perhaps with a new revision. No clock, no socket, no async; AWS bytes belong to `wire`,
 //! traffic to `plane`.
 
+mod agent;
 pub mod ahead;
 mod attach;
 pub mod certified;
 pub mod changes;
 mod context;
 mod control;
+pub mod enrolment;
 pub mod fuzzing;
 mod interface;
 mod lifecycle;
@@ -28,6 +30,10 @@ mod target_state;
 mod trial;
 mod usage;
 
+pub use agent::{
+    AGENTS_PER_VPC_MAX, AgentError, NATIVE_BLOCKS_MAX, NewToken, OPEN_TOKENS_PER_VPC_MAX, TOKEN_TTL, TOKEN_TTL_RANGE,
+    TokenSecret, TokenWish,
+};
 pub use attach::{AttachAt, AttachError, AttachRequest, Attached, DetachRequest};
 pub use context::{ApiRefusal, Caller};
 pub use control::{Control, ControlError, Outcome, Reply};

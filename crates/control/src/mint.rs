@@ -40,13 +40,18 @@ impl Mint {
     pub fn secret(&mut self, chars: usize) -> String {
         let mut secret = String::with_capacity(chars);
         while secret.len() < chars {
-            let block = Sha256::new().chain_update(self.key).chain_update(self.drawn.to_be_bytes()).finalize();
-            self.drawn += 1;
-            let fair = block.into_iter().filter(|byte| usize::from(*byte) < 4 * SECRET_CHARS.len());
+            let fair = self.secret_bytes().into_iter().filter(|byte| usize::from(*byte) < 4 * SECRET_CHARS.len());
             let drawn = fair.map(|byte| char::from(SECRET_CHARS[usize::from(byte) % SECRET_CHARS.len()]));
             secret.extend(drawn.take(chars - secret.len()));
         }
         secret
+    }
+
+    /// A secret of 32 bytes.
+    pub fn secret_bytes(&mut self) -> [u8; 32] {
+        let block = Sha256::new().chain_update(self.key).chain_update(self.drawn.to_be_bytes()).finalize();
+        self.drawn += 1;
+        block.into()
     }
 
     /// A key for this purpose alone, which neither ids nor secrets tell anything of.

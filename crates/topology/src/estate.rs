@@ -12,13 +12,14 @@ pub use self::table::{PartOf, Table};
 use crate::arn::CertificateArn;
 pub use crate::id::StageKey;
 use crate::id::{
-    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, CertificateId, ClientCertificateId,
+    AccountId, AgentId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, CertificateId, ClientCertificateId,
     DeploymentId, DhcpOptionsId, EgressOnlyInternetGatewayId, FlowLogId, HostName, InstanceId, IntegrationId,
     InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId,
     NetworkInterfaceId, PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId,
-    SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, TrustStoreId, UsagePlanId, VpcEndpointId, VpcId,
-    VpcLinkId, VpcLinkV1Id, VpcPeeringConnectionId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, TokenHash, TrustStoreId, UsagePlanId, VpcEndpointId,
+    VpcId, VpcLinkId, VpcLinkV1Id, VpcPeeringConnectionId,
 };
+use crate::resource::agent::{Agent, AgentToken};
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
 use crate::resource::client_certificate::ClientCertificate;
@@ -216,6 +217,10 @@ estate! {
     attachments: AttachmentKey => Attachment,
     /// Sockets of listeners.
     listener_sockets: ListenerId => ListenerSocket,
+    /// Agents.
+    agents: AgentId => Agent,
+    /// Tokens that agents are enrolled with.
+    agent_tokens: TokenHash => AgentToken,
 }
 
 impl RealmEstate {

@@ -66,9 +66,11 @@ pub(crate) use serde_as_text;
 
 mod certificate;
 mod name;
+mod token;
 
 pub use certificate::CertificateId;
 pub use name::{HostName, LogGroupName, StageName};
+pub use token::TokenHash;
 
 /// EC2 ids: a prefix and 17 lower-case hexadecimal digits.
 macro_rules! ec2_ids {
@@ -156,6 +158,8 @@ ec2_ids! {
     VpcCidrAssociationId "vpc-cidr-assoc-";
     /// The association of an IPv6 block with a subnet.
     SubnetCidrAssociationId "subnet-cidr-assoc-";
+    /// An agent: our own.
+    AgentId "agent-";
 }
 
 /// A prefix list. AWS's own lists keep the ids of eight digits that they got before ids grew; all others have seventeen.

@@ -11,6 +11,7 @@ use topology::resource::attachment::{Served, ServedAt};
 use topology::resource::load_balancer::BalancerKind;
 use topology::resource::rest_api::IntegrationType;
 
+use crate::agents::Agents;
 use crate::calls::{Calls, commit, realm};
 
 /// Tables that hold nothing.
@@ -152,6 +153,9 @@ fn an_estate_with_every_kind_of_resource_survives_a_restart() {
     let file = dir.path().join("state.db");
     let mut calls = filled(&file);
     calls.run("newer", NEWER).unwrap();
+    let mut agents = Agents::of(calls);
+    agents.enrolled("a");
+    let mut calls = agents.calls;
     let before = calls.control().estate().clone();
     assert_eq!(empty_tables(&before.realms[&realm()]), Vec::<&str>::new(), "the script leaves these out");
     drop(calls);

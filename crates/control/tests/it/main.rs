@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a case that cannot go on should panic")]
 
+mod agents;
 mod calls;
 mod case;
 mod cost;

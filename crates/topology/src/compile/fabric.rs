@@ -19,8 +19,8 @@ use crate::resource::security_group::{RulePeer, SecurityGroupRule};
 use crate::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry, Subnet};
 use crate::snapshot::Problem;
 use crate::snapshot::fabric::{
-    Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes, SubnetNet,
-    VpcNet,
+    Acl, AclRule, AgentPlace, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes,
+    SubnetNet, VpcNet,
 };
 use crate::verdict::Direction;
 
@@ -50,7 +50,16 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate) -> Fabric {
             fabric.attachments.entry(index).or_default().push((attachment.port, attachment.host));
         }
     }
+    fabric.agents = agents(estate);
     fabric
+}
+
+/// The agents by VPC and id; one whose VPC is gone carries nothing.
+fn agents(estate: &RealmEstate) -> Vec<AgentPlace> {
+    let known = estate.agents.values().filter(|agent| estate.vpcs.contains(&agent.vpc));
+    let mut agents: Vec<AgentPlace> = known.map(|agent| AgentPlace::of(agent)).collect();
+    agents.sort_by_key(|place| (place.vpc, place.id));
+    agents
 }
 
 /// Peering connections that are there to be accepted or used, and the route table of each subnet: its own, else its VPC's main one.

@@ -2,6 +2,7 @@
 //! by their types and constructors, which refuse the impossible, and what refers to what is checked by `control`. No clock and no protocol here.
 
 pub mod action;
+pub mod agent;
 pub mod attachment;
 pub mod attribute;
 pub mod certificate;

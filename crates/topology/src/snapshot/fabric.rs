@@ -10,10 +10,11 @@ use super::Problem;
 use super::logs::LogPlace;
 use crate::hash::Map;
 use crate::id::{
-    FlowLogId, InstanceId, LogGroupName, NetworkAclId, NetworkInterfaceId, Realm, RouteTableId, SecurityGroupId,
-    SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId, Zone,
+    AgentId, FlowLogId, InstanceId, LogGroupName, NetworkAclId, NetworkInterfaceId, Realm, RouteTableId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId, Zone,
 };
 use crate::net::{Direction, PortRange, Traffic};
+use crate::resource::agent::{Agent, Standing};
 use crate::resource::attachment::ServedAt;
 use crate::resource::flow_log::{FlowFormat, FlowInterval, FlowTraffic};
 
@@ -281,6 +282,45 @@ impl VpcNet {
     }
 }
 
+/// An agent, as what carries its VPC needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentPlace {
+    /// Its id.
+    pub id: AgentId,
+    /// The VPC whose interfaces it carries.
+    pub vpc: VpcId,
+    /// The zones in which it does; empty is every zone of the VPC.
+    pub zones: BTreeSet<Zone>,
+    /// The blocks of the VPC that are real addresses in its network.
+    pub native: Vec<Ipv4Net>,
+    /// The newest generation of its certificate.
+    pub generation: u64,
+    /// Whether it may carry anything: neither quarantined nor revoked.
+    pub is_active: bool,
+    /// Whether it has come with the newest generation, so that it may come with no other.
+    pub is_settled: bool,
+}
+
+impl AgentPlace {
+    pub(crate) fn of(agent: &Agent) -> Self {
+        Self {
+            id: agent.id,
+            vpc: agent.vpc,
+            zones: agent.zones.clone(),
+            native: agent.native.clone(),
+            generation: agent.generation,
+            is_active: agent.standing == Standing::Active,
+            is_settled: agent.fallback.is_none(),
+        }
+    }
+
+    /// Whether it carries interfaces of this zone.
+    #[must_use]
+    pub fn carries(&self, zone: &Zone) -> bool {
+        self.zones.is_empty() || self.zones.contains(zone)
+    }
+}
+
 /// Where an attached private address is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attached {
@@ -321,9 +361,25 @@ pub struct Fabric {
     pub(crate) attachments: Map<InterfaceIndex, Vec<(Option<u16>, ServedAt)>>,
     /// Interfaces and rules that dangle.
     pub problems: Vec<Problem>,
+    /// Every agent, by VPC and id; also one that is quarantined or revoked.
+    pub agents: Vec<AgentPlace>,
 }
 
 impl Fabric {
+    /// The agents of a VPC, by id. A VPC with any is carried by agents alone, even if none of them may carry anything now.
+    #[must_use]
+    pub fn agents_of(&self, vpc: VpcId) -> &[AgentPlace] {
+        let begin = self.agents.partition_point(|place| place.vpc < vpc);
+        let end = self.agents.partition_point(|place| place.vpc <= vpc);
+        self.agents.get(begin..end).unwrap_or_default()
+    }
+
+    /// The agent of this id.
+    #[must_use]
+    pub fn agent(&self, id: AgentId) -> Option<&AgentPlace> {
+        self.agents.iter().find(|place| place.id == id)
+    }
+
     /// The interface at this place.
     #[must_use]
     pub fn interface(&self, index: InterfaceIndex) -> Option<&Interface> {

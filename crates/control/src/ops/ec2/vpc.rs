@@ -10,6 +10,7 @@ use wire::ec2 as shapes;
 use super::filters::{available, each, one, owner};
 use super::select::Filters;
 use super::{cidr_block, dhcp_options, fault, select, tags};
+use crate::agent;
 use crate::context::Context;
 use crate::realm;
 use std::borrow::Cow;
@@ -106,6 +107,7 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
     for acl in acls {
         estate.network_acls.remove(&acl);
     }
+    agent::remove_of(estate, vpc);
     estate.vpcs.remove(&vpc);
     Ok(())
 }
