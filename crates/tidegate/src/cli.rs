@@ -1,6 +1,7 @@
 //! The command line: words into values. What a setting means is decided in `config`; the commands live in `serve`,
 //! `client` and `demo`.
 
+mod agent;
 mod daily;
 mod examples;
 mod publish;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 use topology::id::NetworkInterfaceId;
 use topology::trace::RequestId;
 
+pub(crate) use agent::{AgentArgs, AgentCommand, AgentIdArgs, TokenArgs};
 pub(crate) use daily::{DownArgs, EnvArgs, LogsArgs, ShellForm, WaitArgs};
 pub(crate) use publish::{PublishArgs, UnpublishArgs};
 
@@ -87,6 +89,12 @@ pub(crate) enum Command {
     /// Try whether this machine can carry private networks by its kernel, step by step, and say what mends it where it cannot
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
+    /// Let the other end of the link in from another machine, or shut it out
+    #[command(after_help = examples::AGENT)]
+    Agent(AgentArgs),
+    /// List agents, whether each is connected, and what it carries
+    #[command(after_help = examples::AGENTS)]
+    Agents(ServerArgs),
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETION)]
     Completion {
@@ -134,6 +142,9 @@ pub(crate) struct UpArgs {
     /// Where internet-facing load balancers are reached, each listener at a port of its own
     #[arg(long = "balancers", alias = "listen-balancers", value_name = "HOST")]
     pub(crate) listen_balancers: Option<String>,
+    /// Where agents connect, with mutual TLS
+    #[arg(long = "link", alias = "listen-link", value_name = "HOST:PORT")]
+    pub(crate) listen_link: Option<String>,
     /// Where state is kept [default: .tidegate]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,

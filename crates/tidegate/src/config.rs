@@ -36,13 +36,14 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 26] = [
+const SETTINGS: [(&str, &str); 27] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.api_tls", "none"),
     ("listen.metrics", "none"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
     ("listen.balancers", "none"),
+    ("listen.link", "none"),
     ("data_dir", ".tidegate"),
     ("s3.root", "s3 below data_dir"),
     ("ephemeral", "false"),
@@ -113,6 +114,8 @@ pub(crate) struct Config {
     pub(crate) public_tls: Wanted,
     /// Where internet-facing load balancers are reached; `None` is nowhere.
     pub(crate) balancers: Option<Ipv4Addr>,
+    /// Where agents connect; `None` is nowhere.
+    pub(crate) link: Option<SocketAddr>,
     /// The directory whose files stand for objects of S3; `None` has none.
     pub(crate) s3_root: Option<PathBuf>,
     /// Where state is kept; `None` is in memory.
@@ -290,6 +293,7 @@ impl Raw {
             ("listen.public", &flags.listen_public),
             ("listen.public_tls", &flags.listen_public_tls),
             ("listen.balancers", &flags.listen_balancers),
+            ("listen.link", &flags.listen_link),
             ("data_dir", &flags.data_dir),
             ("s3.root", &flags.s3_root),
             ("account_id", &flags.account_id),
@@ -392,6 +396,7 @@ impl Raw {
         let public_tls = self.take("listen.public_tls", address);
         let tls_given = self.settings.contains_key("listen.public_tls");
         let balancers = self.take("listen.balancers", host);
+        let link = self.take("listen.link", somewhere);
         let s3_root = self.settings.contains_key("s3.root");
         let s3_root = if s3_root { self.take("s3.root", directory) } else { None };
         let data_dir = self.take("data_dir", directory);
@@ -433,6 +438,7 @@ impl Raw {
             ("listen.metrics", metrics.flatten()),
             ("listen.public", public.flatten()),
             ("listen.public_tls", public_tls),
+            ("listen.link", link.flatten()),
         ];
         let ends = ends.map(|(key, end)| (key, end.map(|end| end.ip())));
         for (key, host) in ends.into_iter().chain([("listen.balancers", balancers.flatten().map(IpAddr::V4))]) {
@@ -455,6 +461,7 @@ impl Raw {
                 public: public?,
                 public_tls: Wanted { address: public_tls?, given: tls_given },
                 balancers: balancers?,
+                link: link?,
                 s3_root: s3_root.or_else(|| data_dir.as_ref().filter(|_| !ephemeral).map(|dir| dir.join("s3"))),
                 home: data_dir.clone()?,
                 kept_log: None,

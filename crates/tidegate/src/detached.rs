@@ -20,6 +20,7 @@ use crate::config::{Config, FILE_BYTES_MAX};
 use crate::exit::Exit;
 use crate::journal::Copies;
 use crate::output;
+use crate::private;
 use crate::serve::{self, directory};
 
 /// The log of a detached server, below its data directory, and that of the one before.
@@ -71,7 +72,7 @@ pub(crate) async fn up(args: &UpArgs) -> Result<Exit, Complaint> {
 fn make_log(config: &Config) -> Result<PathBuf, Complaint> {
     let home = std::path::absolute(&config.home).unwrap_or_else(|_| config.home.clone());
     let unmade = |error: std::io::Error| Complaint::System(format!("{}: {error}", home.display()));
-    directory::make(&home).map_err(unmade)?;
+    private::directory(&home).map_err(unmade)?;
     if let Some(holder) = directory::holder(&home).map_err(unmade)? {
         return Err(Complaint::Refused(format!("a server, {}, already has {}", process(holder), home.display())));
     }
@@ -80,7 +81,7 @@ fn make_log(config: &Config) -> Result<PathBuf, Complaint> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unmade(error)),
         _ => {}
     }
-    directory::private().truncate(true).open(&log).map_err(unmade)?;
+    private::file().truncate(true).open(&log).map_err(unmade)?;
     Ok(log)
 }
 

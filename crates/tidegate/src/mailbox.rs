@@ -56,6 +56,9 @@ pub(crate) struct Census {
     pub(crate) now: Moment,
 }
 
+/// What control does, and then the reply, which leaves once it is published.
+type Work = Box<dyn FnOnce(&mut Control, Moment) -> Box<dyn FnOnce() + Send> + Send>;
+
 /// What the thread can be asked.
 enum Message {
     Call { caller: Caller, call: Box<(wire::Call, Objects)>, reply: oneshot::Sender<Reply> },
@@ -69,6 +72,7 @@ enum Message {
     Census { reply: oneshot::Sender<Census> },
     Fetch { address: String, reply: oneshot::Sender<Result<Arc<str>, Dead>> },
     Keep { reply: oneshot::Sender<bool> },
+    Work { name: &'static str, work: Work },
     Facts,
     Stop,
 }
@@ -88,6 +92,7 @@ impl Message {
             Self::Census { .. } => "status",
             Self::Fetch { .. } => "fetch",
             Self::Keep { .. } | Self::Facts => "facts",
+            Self::Work { name, .. } => name,
             Self::Stop => "stop",
         }
     }
@@ -270,6 +275,22 @@ impl Mailbox {
         }
     }
 
+    /// Has control do something that has no message of its own; `name` is what a turn is called that it takes.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut Control, Moment) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let message = |reply: oneshot::Sender<T>| {
+            let work: Work = Box::new(move |control, now| {
+                let done = work(control, now);
+                Box::new(move || drop(reply.send(done)))
+            });
+            Message::Work { name, work }
+        };
+        self.ask(message).await
+    }
+
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, Stopped> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Stopped)?;
         let (reply, answer) = oneshot::channel();
@@ -430,6 +451,11 @@ impl Desk {
             }
             Message::Fetch { address, reply } => _ = reply.send(self.control.fetch(&address, now)),
             Message::Keep { reply } => _ = reply.send(self.kept),
+            Message::Work { work, .. } => {
+                let reply = work(&mut self.control, now);
+                self.publish();
+                reply();
+            }
             Message::Facts | Message::Stop => {}
         }
     }

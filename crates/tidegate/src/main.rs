@@ -1,6 +1,7 @@
 //! The one binary: the command line, the configuration, and the wiring of rooms. No decision about AWS is made here; an
 //! `if` about AWS behaviour belongs to `control`, `wire` or `plane`.
 
+mod agent;
 mod ca;
 mod cli;
 mod client;
@@ -13,10 +14,12 @@ mod explain;
 mod given;
 mod hour;
 mod journal;
+mod link;
 mod log_files;
 mod loopback;
 mod mailbox;
 mod output;
+mod private;
 mod publish;
 mod refused;
 mod serve;
@@ -61,6 +64,8 @@ fn main() -> ExitCode {
         Command::Status(args) => client::to_end(client::status(&args)),
         Command::Explain(args) => client::to_end(client::explain(&args)),
         Command::Ca(args) => ca::ca(&args),
+        Command::Agent(args) => client::to_end(client::agent(&args.command)),
+        Command::Agents(args) => client::to_end(client::agents(&args)),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::ExamineKernel => doctor::examine(),
         Command::Demo(args) => demo::demo(&args),

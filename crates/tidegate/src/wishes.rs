@@ -1,5 +1,6 @@
 //! What the commands ask of the server's own paths, and what it answers: the same types on both sides, as JSON.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use http::header::HOST;
 use http::uri::PathAndQuery;
 use plane::Enforcement;
 use serde::{Deserialize, Serialize};
-use topology::id::{AccountId, NetworkInterfaceId, Realm, Region, SecurityGroupId, SubnetId, VpcId};
+use topology::id::{AccountId, AgentId, NetworkInterfaceId, Realm, Region, SecurityGroupId, SubnetId, VpcId, Zone};
 use topology::resource::attachment::{Served, ServedAt};
 
 use crate::config::Config;
@@ -180,6 +181,39 @@ impl ExplainWish {
 #[serde(deny_unknown_fields)]
 pub(crate) struct IssueWish {
     pub(crate) names: Vec<String>,
+}
+
+/// `tidegate agent token`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentTokenWish {
+    #[serde(default)]
+    pub(crate) realm: RealmWish,
+    pub(crate) vpc: VpcId,
+    /// Every zone of the VPC where it is empty.
+    #[serde(default)]
+    pub(crate) zones: BTreeSet<Zone>,
+    /// How long it is valid, in seconds: 60 to 86400, 900 where nothing is said.
+    #[serde(default)]
+    pub(crate) ttl_s: Option<u64>,
+}
+
+/// A token, as printed. It is a secret.
+#[derive(Serialize)]
+pub(crate) struct AgentTokenAnswer {
+    pub(crate) token: String,
+    pub(crate) expires: String,
+    pub(crate) vpc: VpcId,
+    pub(crate) zones: BTreeSet<Zone>,
+}
+
+/// `tidegate agent revoke` and `tidegate agent forget`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentWish {
+    #[serde(default)]
+    pub(crate) realm: RealmWish,
+    pub(crate) agent: AgentId,
 }
 
 /// `POST /_tidegate/tick`.

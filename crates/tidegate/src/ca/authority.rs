@@ -2,8 +2,8 @@
 //!
 //! Enforced: the mode of the file with the key. Trusted: everyone who may read that file.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -11,18 +11,36 @@ use std::time::{Duration, SystemTime};
 use control::certified::KeyAlgorithm;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, RsaKeySize,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, PublicKeyData,
+    RsaKeySize,
 };
 use thiserror::Error;
 
-/// The directory below the data directory.
-const DIRECTORY: &str = "ca";
+use crate::private;
+
+/// What an authority is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Purpose {
+    /// The directory below the data directory.
+    directory: &'static str,
+    /// What its certificate says of it.
+    organization: &'static str,
+    common: &'static str,
+}
+
+/// Certificates for invoke hosts and tests.
+const DEVELOPMENT: Purpose =
+    Purpose { directory: "ca", organization: "Tidegate development", common: "Tidegate development CA" };
+/// Certificates of agents, and the gateway's towards them.
+pub(crate) const LINK: Purpose =
+    Purpose { directory: "link", organization: "Tidegate link", common: "Tidegate link CA" };
+
 /// Key and certificate, for the owner alone.
 const AUTHORITY: &str = "authority.pem";
 /// The certificate, for everyone.
 const CERTIFICATE: &str = "certificate.pem";
 /// How long the authority is valid: ten years.
-const AUTHORITY_VALID: Duration = Duration::from_secs(3650 * 24 * 3600);
+pub(crate) const AUTHORITY_VALID: Duration = Duration::from_secs(3650 * 24 * 3600);
 /// How long a certificate is valid at most: 397 days, since some clients take no longer one.
 pub(super) const LEAF_DAYS_MAX: u64 = 397;
 /// How long before now a certificate begins to be valid, so that clocks may differ.
@@ -77,9 +95,14 @@ pub(crate) struct Leaf {
 }
 
 impl Authority {
-    /// The authority of a data directory, made if there is none yet.
+    /// The development authority of a data directory, made if there is none yet.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, AuthorityError> {
-        let directory = data_dir.join(DIRECTORY);
+        Self::open_for(DEVELOPMENT, data_dir)
+    }
+
+    /// The same for another purpose.
+    pub(crate) fn open_for(purpose: Purpose, data_dir: &Path) -> Result<Self, AuthorityError> {
+        let directory = data_dir.join(purpose.directory);
         let path = directory.join(AUTHORITY);
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -88,8 +111,8 @@ impl Authority {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_directory(&directory).map_err(failed(&directory))?;
-                keep(&path, &new()?).map_err(failed(&path))?;
+                private::directory(&directory).map_err(failed(&directory))?;
+                keep(&path, &new(purpose)?).map_err(failed(&path))?;
                 // Another program may have been faster: what stands in the file counts.
                 fs::read_to_string(&path).map_err(failed(&path))?
             }
@@ -104,14 +127,19 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Whether a data directory holds one already.
+    /// Whether a data directory holds a development authority already.
     pub(crate) fn exists(data_dir: &Path) -> bool {
-        data_dir.join(DIRECTORY).join(AUTHORITY).exists()
+        data_dir.join(DEVELOPMENT.directory).join(AUTHORITY).exists()
     }
 
     /// One that ends with the process.
     pub(crate) fn in_memory() -> Result<Self, AuthorityError> {
-        Ok(Self::read(&new()?)?)
+        Self::in_memory_for(DEVELOPMENT)
+    }
+
+    /// The same for another purpose.
+    pub(crate) fn in_memory_for(purpose: Purpose) -> Result<Self, AuthorityError> {
+        Ok(Self::read(&new(purpose)?)?)
     }
 
     fn read(text: &str) -> Result<Self, rcgen::Error> {
@@ -129,6 +157,18 @@ impl Authority {
     /// The file of its certificate, if it is kept.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// A certificate of this public key, valid from now on for so long.
+    pub(crate) fn certify(
+        &self,
+        mut params: CertificateParams,
+        (key, valid): (&impl PublicKeyData, Duration),
+    ) -> Result<String, AuthorityError> {
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.use_authority_key_identifier_extension = true;
+        valid_for(&mut params, valid);
+        Ok(params.signed_by(key, &self.issuer)?.pem())
     }
 
     /// A certificate for these names, for servers and clients alike.
@@ -153,12 +193,9 @@ impl Authority {
         let mut params = CertificateParams::new(names.to_vec())?;
         let common = names.first().cloned().unwrap_or_default();
         params.distinguished_name.push(DnType::CommonName, common);
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.use_authority_key_identifier_extension = true;
-        valid_for(&mut params, Duration::from_secs(days.min(LEAF_DAYS_MAX) * 24 * 3600));
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Leaf { certificate: certificate.pem(), key: key.serialize_pem() })
+        let valid = Duration::from_secs(days.min(LEAF_DAYS_MAX) * 24 * 3600);
+        Ok(Leaf { certificate: self.certify(params, (&key, valid))?, key: key.serialize_pem() })
     }
 }
 
@@ -181,14 +218,14 @@ pub(crate) fn self_signed() -> Result<Leaf, AuthorityError> {
 }
 
 /// A new authority: its key, then its certificate.
-fn new() -> Result<String, AuthorityError> {
+fn new(purpose: Purpose) -> Result<String, AuthorityError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut params = CertificateParams::new(Vec::new())?;
     // Two authorities on one machine must not be taken for each other.
     let mark = mark(&key);
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, "Tidegate development");
-    params.distinguished_name.push(DnType::CommonName, format!("Tidegate development CA {mark}"));
+    params.distinguished_name.push(DnType::OrganizationName, purpose.organization);
+    params.distinguished_name.push(DnType::CommonName, format!("{} {mark}", purpose.common));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     valid_for(&mut params, AUTHORITY_VALID);
@@ -216,35 +253,16 @@ fn is_name(name: &str) -> bool {
     name.parse::<IpAddr>().is_ok() || (rest.len() <= 253 && rest.split('.').all(is_label))
 }
 
-fn make_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
 /// Writes a new file for its owner alone, in one piece: a file that is there stays.
 fn keep(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_extension(format!("{}.new", std::process::id()));
-    write_private(&beside, text)?;
+    private::create(&beside, text.as_bytes())?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside)?;
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         linked => linked,
     }
-}
-
-/// Writes a file that only its owner may read.
-pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]

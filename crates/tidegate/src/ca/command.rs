@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::Authority;
-use super::authority::{Leaf, write_private};
+use super::authority::Leaf;
 use crate::cli::{CaArgs, CaCommand, Form, IssueArgs, ServerArgs};
 use crate::client::{self, Complaint, Server};
 use crate::exit::Exit;
 use crate::output;
+use crate::private;
 
 /// Where the authority is kept by default.
 const DATA_DIR: &str = ".tidegate";
@@ -92,7 +93,7 @@ fn issue(wish: &IssueArgs, authority: &Authority) -> Result<[PathBuf; 2], String
         // A key that is there is replaced, never appended to, and never readable by others in between.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => write_private(path, &key),
+            _ => private::create(path, key.as_bytes()),
         }
     })?;
     write(&certificate_file, |path| std::fs::write(path, &certificate))?;

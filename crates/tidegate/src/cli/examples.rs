@@ -64,6 +64,16 @@ pub(super) const EXPLAIN: &str = "Examples:
 pub(super) const DOCTOR: &str = "Examples:
   tidegate doctor
   tidegate doctor --output json";
+/// Of `agent`.
+pub(super) const AGENT: &str = "Examples:
+  tidegate agent token --vpc vpc-00000000000000001 --zone us-east-1a
+  tidegate agent token --vpc vpc-00000000000000001 --ttl 1h --output json
+  tidegate agent revoke agent-00000000000000001
+  tidegate agent forget agent-00000000000000001";
+/// Of `agents`.
+pub(super) const AGENTS: &str = "Examples:
+  tidegate agents
+  tidegate agents --output json";
 /// Of `demo`.
 pub(super) const DEMO: &str = "Examples:
   tidegate demo

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use topology::resource::attachment::Served;
 
 use super::http::{Answer, local_address};
-use super::{Complaint, Server, parsed, refused};
+use super::{Complaint, Server, parsed, taken};
 use crate::cli::{AttachArgs, DetachArgs, Form};
 use crate::exit::Exit;
 use crate::output;
@@ -40,10 +40,6 @@ pub(crate) async fn attach(args: &AttachArgs) -> Result<Exit, Complaint> {
         (Some(_), _) => return Err(Complaint::Usage("attach --listen takes LISTENER_ARN and HOST:PORT".to_owned())),
     }
     Ok(Exit::Ok)
-}
-
-fn taken(answer: Answer) -> Result<Answer, Complaint> {
-    if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
 }
 
 /// Undoes an attachment, or all.

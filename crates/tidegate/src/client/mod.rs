@@ -1,5 +1,6 @@
 //! The commands that talk to a server: only what AWS's own CLI cannot do. They hold no state and decide nothing about AWS.
 
+mod agents;
 mod attach;
 pub(crate) mod aws;
 mod clock;
@@ -26,6 +27,7 @@ use serde_json::Value;
 use thiserror::Error;
 use topology::id::{AccountId, Region};
 
+pub(crate) use agents::{agent, agents};
 pub(crate) use attach::{attach, detach, host as host_address};
 pub(crate) use clock::{reset, tick};
 pub(crate) use env::env;
@@ -122,36 +124,34 @@ impl Server {
 
     /// Attaches an address.
     pub(crate) async fn attach(&self, wish: &AttachWish) -> Result<Answer, Complaint> {
-        let answer = self.post("attach", wish).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+        taken(self.post("attach", wish).await?)
     }
 
     /// What the server holds: only the account and region that were named, if any were.
     pub(crate) async fn status(&self) -> Result<Value, Complaint> {
-        let answer = self.get("status", HeaderMap::new()).await?;
-        if !answer.status.is_success() {
-            return Err(refused(&answer));
-        }
-        let mut body = answer.json();
+        self.list("status", "realms").await
+    }
+
+    /// What the server tells at a path, and of the list in it only what is of the account and region that were named, if any were.
+    async fn list(&self, path: &str, list: &str) -> Result<Value, Complaint> {
+        let mut body = taken(self.get(path, HeaderMap::new()).await?)?.json();
         let account = self.realm.account.map(|account| account.to_string());
         let region = self.realm.region.as_ref().map(ToString::to_string);
         let is = |value: &Value, wanted: &Option<String>| wanted.is_none() || value.as_str() == wanted.as_deref();
-        if let Some(realms) = body["realms"].as_array_mut() {
-            realms.retain(|realm| is(&realm["account_id"], &account) && is(&realm["region"], &region));
+        if let Some(told) = body[list].as_array_mut() {
+            told.retain(|one| is(&one["account_id"], &account) && is(&one["region"], &region));
         }
         Ok(body)
     }
 
     /// Undoes an attachment.
     pub(crate) async fn detach(&self, wish: &DetachWish) -> Result<Answer, Complaint> {
-        let answer = self.post("detach", wish).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+        taken(self.post("detach", wish).await?)
     }
 
     /// A certificate for a name, and its key, of its development authority.
     pub(crate) async fn issue(&self, name: &str) -> Result<Value, Complaint> {
-        let answer = self.post("ca", &IssueWish { names: vec![name.to_owned()] }).await?;
-        if answer.status.is_success() { Ok(answer.json()) } else { Err(refused(&answer)) }
+        Ok(taken(self.post("ca", &IssueWish { names: vec![name.to_owned()] }).await?)?.json())
     }
 
     /// The certificate of its development authority.
@@ -165,14 +165,12 @@ impl Server {
 
     /// What the server tells of a request.
     pub(crate) async fn explained(&self, id: &str, headers: HeaderMap) -> Result<Answer, Complaint> {
-        let answer = self.get(&format!("explain/{id}"), headers).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+        taken(self.get(&format!("explain/{id}"), headers).await?)
     }
 
     /// What the server tells of a request that it carries out now.
     pub(crate) async fn ask(&self, wish: &ExplainWish) -> Result<Answer, Complaint> {
-        let answer = self.post("explain", wish).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+        taken(self.post("explain", wish).await?)
     }
 
     /// The server's URL, without a path.
@@ -234,6 +232,11 @@ pub(crate) fn span(name: &str, text: &str) -> Result<Duration, Complaint> {
 /// A word of the command line as what it must be.
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, Complaint> {
     text.parse().map_err(|error| Complaint::Usage(format!("{name} {text}: {error}")))
+}
+
+/// An answer that is no refusal.
+fn taken(answer: Answer) -> Result<Answer, Complaint> {
+    if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
 }
 
 /// What the server says when it refuses; an ambiguity is the words' fault.

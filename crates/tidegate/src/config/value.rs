@@ -110,7 +110,7 @@ pub(super) fn blocked(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// `250ms`, `1s`, `2m`: a whole number and its unit.
+/// `250ms`, `1s`, `2m`, `24h`: a whole number and its unit.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let number: u64 = number.parse().ok()?;
@@ -118,6 +118,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(3600).map(Duration::from_secs),
         _ => None,
     }
 }

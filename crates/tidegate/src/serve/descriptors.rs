@@ -58,7 +58,7 @@ impl Shares {
 }
 
 /// The limit after it was raised to the hard one; a system that does not let us leaves it as it is.
-fn raised() -> usize {
+pub(super) fn raised() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let is_low = current.is_some_and(|current| maximum.is_none_or(|maximum| current < maximum));
     if is_low {

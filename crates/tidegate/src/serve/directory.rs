@@ -1,6 +1,6 @@
 //! The data directory: made for its owner alone, locked by one server at a time. What stands in the store is `control`'s.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,14 @@ use wire::Timestamp;
 
 use super::StartError;
 use super::runs::Runs;
+use crate::private;
 
 /// The store's file.
 const STORE: &str = "state.db";
 /// The file of log events.
 const LOG_BOOK: &str = "logs.db";
-/// The key of load balancers' cookies, and what it is called until it is whole.
-const COOKIE_KEY: (&str, &str) = ("cookie.key", "cookie.key.new");
+/// The key of load balancers' cookies.
+const COOKIE_KEY: &str = "cookie.key";
 /// The file whose lock says that a server runs; it holds the server's process id. The system lets go of the lock when the process ends,
 /// however it ends.
 pub(crate) const LOCK: &str = "lock";
@@ -36,7 +37,7 @@ impl DataDirectory {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, StartError> {
         let Some(path) = path else { return Ok(Self { held: None }) };
         let failed = |source| StartError::Directory { path: path.to_owned(), source };
-        make(path).map_err(failed)?;
+        private::directory(path).map_err(failed)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {
@@ -74,8 +75,8 @@ impl DataDirectory {
             Ok(key)
         };
         let Some((path, _)) = &self.held else { return fresh().map(CookieKey::new) };
-        let failed = |source| StartError::Directory { path: path.join(COOKIE_KEY.0), source };
-        match std::fs::read(path.join(COOKIE_KEY.0)) {
+        let failed = |source| StartError::Directory { path: path.join(COOKIE_KEY), source };
+        match std::fs::read(path.join(COOKIE_KEY)) {
             Ok(kept) => kept.try_into().map(CookieKey::new).map_err(|_| {
                 failed(std::io::Error::new(
                     ErrorKind::InvalidData,
@@ -84,7 +85,7 @@ impl DataDirectory {
             }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = fresh()?;
-                keep(path, &key).map_err(failed)?;
+                private::replace(&path.join(COOKIE_KEY), &key).map_err(failed)?;
                 Ok(CookieKey::new(key))
             }
             Err(error) => Err(failed(error)),
@@ -135,32 +136,5 @@ pub(crate) fn holder(directory: &Path) -> std::io::Result<Option<Option<u32>>> {
 /// clients sent. SQLite
 /// gives the files beside it the same mode. A file that is there keeps its mode.
 fn claim(file: &Path) -> std::io::Result<()> {
-    private().truncate(false).open(file).map(drop)
-}
-
-/// Keeps a key: whole, or not at all.
-fn keep(directory: &Path, key: &[u8]) -> std::io::Result<()> {
-    let unfinished = directory.join(COOKIE_KEY.1);
-    let mut file = private().truncate(true).open(&unfinished)?;
-    file.write_all(key)?;
-    file.sync_all()?;
-    std::fs::rename(unfinished, directory.join(COOKIE_KEY.0))
-}
-
-/// How a file is made for its owner alone.
-pub(crate) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.create(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-/// For its owner alone; a directory that is there keeps its mode.
-pub(crate) fn make(path: &Path) -> std::io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    private::file().truncate(false).open(file).map(drop)
 }

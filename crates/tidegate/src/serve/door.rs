@@ -20,7 +20,7 @@ use topology::names::private_domain;
 use topology::snapshot::Snapshot;
 
 use super::limits::{DOOR_ASKING_MAX, DOOR_PAUSE, DOOR_TIMEOUT, DOOR_WORD_BYTES_MAX};
-use super::listen::told;
+use super::told;
 use super::{State, seed};
 
 /// The socket's file in the data directory.

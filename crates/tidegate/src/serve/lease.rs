@@ -17,7 +17,7 @@ use topology::id::Realm;
 use super::State;
 use super::answer::{Answer, BodyError};
 use super::limits::HEARTBEAT;
-use super::listen::told;
+use super::told;
 use crate::mailbox::Mailbox;
 use crate::wishes::AttachedAnswer;
 

@@ -69,3 +69,24 @@ pub(crate) const DOOR_WORD_BYTES_MAX: u64 = 64;
 /// How long no connection is taken after one that the system could not give.
 #[cfg(target_os = "linux")]
 pub(crate) const DOOR_PAUSE: Duration = Duration::from_millis(100);
+/// Connections of the listener of the link, all agents' together; fewer where the process has too few descriptors. Above: accepting waits
+/// until one closes.
+pub(crate) const LINK_CONNECTIONS_MAX: usize = 8_192;
+/// Connections of one agent. Above: the next one is refused.
+pub(crate) const LINK_CONNECTIONS_PER_AGENT_MAX: usize = 1_024;
+/// Handshakes of the link at a time. Above: the next ones wait, as long as a handshake may take.
+pub(crate) const LINK_HANDSHAKES_MAX: usize = 256;
+/// Connections of one address that have not said who they are. Above: the next one is closed.
+pub(crate) const LINK_HANDSHAKES_PER_ADDRESS_MAX: usize = 128;
+/// How long a client of the link may take for its handshake, and to take the end of a connection. Above: it is cut.
+pub(crate) const LINK_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an enrolment may take after its handshake and its turn. Above: the connection is cut.
+pub(crate) const LINK_ENROLMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Agents that begin in a second: control lanes and enrolments. Above: they wait for a turn.
+pub(crate) const LINK_ACCEPTS_PER_SECOND: u32 = 20;
+/// How long one may wait for its turn. Above: it is sent away.
+pub(crate) const LINK_PACE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long the log does not tell again of the same refusal of the same address.
+pub(crate) const LINK_TOLD_AGAIN: Duration = Duration::from_secs(60);
+/// Refusals that are remembered for that. Above: the log tells of no others.
+pub(crate) const LINK_TOLD_MAX: usize = 1_024;

@@ -19,7 +19,7 @@ use super::answer::{self, Answer};
 use super::api_tls::ApiTls;
 use super::limits::{ACCEPT_PAUSE, HEAD_BYTES_MAX, HEAD_TIMEOUT, READ_IDLE_TIMEOUT};
 use super::patient::Patient;
-use super::{State, aws, guard, own};
+use super::{State, aws, guard, own, told};
 
 /// The places of the API port's connections.
 #[derive(Debug, Clone)]
@@ -185,10 +185,4 @@ fn watched(state: &Arc<State>, request: &Request<Incoming>) -> Answer {
         _ => answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Here are GET /metrics and GET /healthz"),
     };
     answer::named(answer, &state.request_id())
-}
-
-/// Waits until the server stops.
-pub(crate) async fn told(stopping: &mut watch::Receiver<bool>) {
-    // The sender lives as long as the state that this connection holds.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }

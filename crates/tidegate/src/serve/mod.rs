@@ -13,6 +13,7 @@ mod explained;
 pub(crate) mod guard;
 pub(crate) mod lease;
 pub(crate) mod limits;
+pub(crate) mod link;
 pub(crate) mod listen;
 mod notify;
 pub(crate) mod objects;
@@ -65,6 +66,7 @@ use directory::DataDirectory;
 use limits::{
     ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, METRICS_CONNECTIONS_MAX, ROOTS_BYTES_MAX, TRIALS_MAX,
 };
+use link::Link;
 use listen::{Door, Places};
 use runs::Runs;
 use tls::Development;
@@ -111,6 +113,9 @@ pub(crate) enum StartError {
     /// The certificate of the API port cannot be used.
     #[error("tls.api_certificate: {0}")]
     ApiTls(String),
+    /// The listener of the link has no identity.
+    #[error("listen.link: {0}")]
+    Link(String),
     /// Namespaces cannot be handed over.
     #[error("namespaces of private networks cannot be handed over: fabric.sock in the data directory: {0}")]
     Door(std::io::Error),
@@ -140,6 +145,8 @@ pub(crate) struct Ends {
     pub(crate) public: Option<SocketAddr>,
     /// Invoke URLs and custom domain names with TLS, where that is served.
     pub(crate) public_tls: Option<SocketAddr>,
+    /// Where agents connect, if anywhere.
+    pub(crate) link: Option<SocketAddr>,
 }
 
 impl Ends {
@@ -199,6 +206,8 @@ pub(crate) struct State {
     pub(crate) runs: Runs,
     /// Where namespaces of private networks are handed over, if there are any.
     pub(crate) door: Option<String>,
+    /// The listener of agents, if there is one.
+    pub(crate) link: Option<Arc<Link>>,
 }
 
 impl State {
@@ -211,6 +220,12 @@ impl State {
     pub(crate) fn request_id(&self) -> String {
         RequestId::of_run(self.runs.current(), u128::from(seed())).uuid()
     }
+}
+
+/// Waits until the server stops.
+pub(crate) async fn told(stopping: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the state that whoever waits holds.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 /// A server that serves.
@@ -235,11 +250,14 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
     let metrics = optional("listen.metrics", config.metrics).await?;
     let public = optional("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
+    let link = optional("listen.link", config.link).await?;
+    let link_connections_max = if link.is_some() { link::of_link() } else { 0 };
     // One more for the sockets of listeners, which share it, and one for those in private networks.
     let (networks, inside) = match engine.enforcement() {
         Enforcement::Proxy => (0, 0),
         Enforcement::Kernel => (descriptors::of_networks(), 1),
     };
+    let networks = networks + link_connections_max;
     let shares = Shares::take(1 + usize::from(public.is_some()) + usize::from(public_tls.is_some()) + inside, networks);
     let ends = Ends {
         api: local(&api, config.api),
@@ -247,6 +265,7 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         metrics: bound(metrics.as_ref()),
         public: bound(public.as_ref()),
         public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
+        link: bound(link.as_ref()),
     };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
     let in_memory = config.data_dir.is_none() && config.kept_log.is_some();
@@ -258,6 +277,13 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         Some(listener) => {
             let at = listener.local_addr().map_err(StartError::Thread)?;
             Some(ApiTls::open(&config, &authority, at).map_err(StartError::ApiTls)?)
+        }
+    };
+    let link = match link {
+        None => None,
+        Some(listener) => {
+            let link = Link::open(config.data_dir.as_deref(), link_connections_max).map_err(StartError::Link)?;
+            Some((listener, Arc::new(link)))
         }
     };
     let mut control = Control::open(directory.store()?, settings(&config, &ends), mint()?)?;
@@ -322,7 +348,11 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         log_files,
         runs,
         door: name_of_door,
+        link: link.as_ref().map(|(_, link)| Arc::clone(link)),
     });
+    if let Some((listener, link)) = link {
+        tokio::spawn(link::accept(Arc::clone(&state), link, listener));
+    }
     #[cfg(target_os = "linux")]
     if let Some((door, engine)) = door {
         tokio::spawn(door::serve(Arc::clone(&state), engine, door));

@@ -19,7 +19,7 @@ use super::answer::{self, Answer, Declined};
 use super::limits::{ASKED_BYTES_MAX, OWN_BODY_BYTES_MAX};
 use super::owner::Owner;
 use super::tls::Development;
-use super::{State, aws, explained, guard, lease, status};
+use super::{State, aws, explained, guard, lease, link, status};
 use crate::mailbox::{Stopped, TICK_SECONDS_MAX};
 use crate::wishes::{
     AttachWish, AttachedAnswer, DetachWish, IssueWish, LeaseWish, ListenWish, ListeningAnswer, TickWish, UnlistenWish,
@@ -130,6 +130,10 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
         (&Method::POST, "listen") => listen(state, &owner, &body).await,
         (&Method::POST, "unlisten") => unlisten(state, &owner, &body).await,
         (&Method::POST, "lease") => lease(state, &owner, &body).await,
+        (&Method::POST, "agents/tokens") => link::own::token(state, &owner, &body).await,
+        (&Method::GET, "agents") => link::own::list(state, &owner).await,
+        (&Method::POST, "agents/revoke") => link::own::revoke(state, &owner, &body).await,
+        (&Method::POST, "agents/forget") => link::own::forget(state, &owner, &body).await,
         (&Method::POST, "explain") => explained::ask(state, &owner, (&body, &parts.headers), peer).await,
         (&Method::GET, path) => match path.strip_prefix("explain/") {
             Some(id) => Ok(explained::tell(state, &owner, (id, &parts.headers))),
@@ -155,7 +159,7 @@ pub(super) fn wish<T: DeserializeOwned>(body: &Bytes) -> Result<T, Declined> {
         .map_err(|error| Declined::new(StatusCode::BAD_REQUEST, "MALFORMED", error.to_string()))
 }
 
-fn stopped(stopped: Stopped) -> Answer {
+pub(super) fn stopped(stopped: Stopped) -> Answer {
     answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STOPPED", &stopped.to_string())
 }
 
@@ -170,6 +174,7 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
         "metrics": state.ends.metrics_url(),
         "public": state.ends.public_url(),
         "public_tls": state.ends.public_tls_url(),
+        "link": state.ends.link,
         "pid": std::process::id(),
         "enforcement": state.enforcement().to_string(),
         "revision": snapshot.revision,

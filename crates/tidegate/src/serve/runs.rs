@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use topology::trace::{RequestId, Run};
 use wire::Timestamp;
 
-use super::directory::private;
 use super::limits::{RUNS_BYTES_MAX, RUNS_KEPT};
 use super::seed;
+use crate::private;
 use crate::refused::REFUSED_KEPT;
 
 /// The file of runs.
@@ -71,7 +71,7 @@ impl Runs {
         let mut kept: Vec<Kept> = self.earlier.iter().flatten().copied().chain([this]).collect();
         kept.drain(..kept.len().saturating_sub(RUNS_KEPT));
         let next = directory.join(NEXT_RUNS);
-        let mut file = private().truncate(true).open(&next)?;
+        let mut file = private::file().truncate(true).open(&next)?;
         file.write_all(&serde_json::to_vec(&kept)?)?;
         fs::rename(&next, directory.join(RUNS))
     }

@@ -160,6 +160,7 @@ fn say_ready(running: &Running, form: ReadyForm) {
                 "api": api,
                 "public": public,
                 "public_tls": public_tls,
+                "link": ends.link,
                 "pid": std::process::id(),
                 "fabric": running.state.enforcement().to_string(),
                 "account_id": config.account,

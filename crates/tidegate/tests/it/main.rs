@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
+mod agents;
 mod balancer_logs;
 mod commands;
 mod doctor;

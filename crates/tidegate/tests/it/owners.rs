@@ -36,6 +36,10 @@ fn in_gateway_mode_nothing_of_ours_answers_without_a_key() {
         ("GET", "status"),
         ("GET", "ca"),
         ("GET", "explain/AAAAAAAAAAAAAAA="),
+        ("POST", "agents/tokens"),
+        ("POST", "agents/revoke"),
+        ("POST", "agents/forget"),
+        ("GET", "agents"),
         ("GET", "anything"),
     ] {
         let reply = server.send(method, &format!("/_tidegate/{path}"), &[], "{}");

@@ -36,7 +36,7 @@ fn listening_beyond_loopback_is_refused_unless_it_is_allowed_and_guarded() {
 fn the_ready_line_and_the_health_pages_agree() {
     let server = Server::ephemeral(&[]);
     let names: Vec<&str> = server.ready.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, ["account_id", "api", "data_dir", "fabric", "pid", "public", "public_tls", "region"]);
+    assert_eq!(names, ["account_id", "api", "data_dir", "fabric", "link", "pid", "public", "public_tls", "region"]);
     assert_eq!(server.ready["pid"], server.child.id());
     let health = server.get("/_tidegate/health").succeeded().json();
     assert_eq!((&health["enforcement"], &health["services"]["ec2"]), (&server.ready["fabric"], &json!("running")));

@@ -65,7 +65,7 @@ impl Server {
         Self::spawn(tidegate(), flags, file)
     }
 
-    fn spawn(mut command: Command, flags: &[&str], file: &str) -> Self {
+    pub(crate) fn spawn(mut command: Command, flags: &[&str], file: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let (log, config) = (scratch.path().join("log"), scratch.path().join("tidegate.toml"));
         std::fs::write(&config, file).unwrap();

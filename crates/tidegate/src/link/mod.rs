@@ -1,0 +1,8 @@
+//! What both ends of the link share: the authority that says who is who, the lanes by their names, and how each end shakes hands. Who is let
+//! in is decided by `serve`; what an agent keeps is `agent`'s.
+
+mod authority;
+mod tls;
+
+pub(crate) use authority::{AgentCertificate, CheckedRequest, LinkAuthority, pin_of};
+pub(crate) use tls::{Asked, Lane, asked, client_config, enrolment_config, server_config};

@@ -1,0 +1,86 @@
+//! Who comes with a certificate, and whether it is let in. The handshake has shown that the link's authority made the certificate and that the
+//! peer has its key; here it is asked whose it is, and what that agent is now.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use control::enrolment::AgentName;
+use rustls::pki_types::CertificateDer;
+use tokio::sync::OwnedSemaphorePermit;
+use topology::snapshot::fabric::AgentPlace;
+
+use super::{Admitted, Link, Refused};
+use crate::link::{AgentCertificate, CheckedRequest, Lane};
+use crate::serve::State;
+use crate::serve::limits::LINK_CONNECTIONS_PER_AGENT_MAX;
+
+/// Lets a lane in. A resumed handshake does not look at its certificate again, so its time is looked at here.
+pub(super) async fn admit(
+    state: &State,
+    link: &Link,
+    (chain, lane): (Option<&[CertificateDer<'_>]>, Lane),
+    permit: OwnedSemaphorePermit,
+) -> Result<Admitted, Refused> {
+    let leaf = chain.and_then(|chain| chain.first());
+    let leaf = leaf.ok_or_else(|| Refused::new("NO_CERTIFICATE", "it came without a certificate"))?;
+    let AgentName { realm, agent, generation } = name(leaf)?;
+    let place = link.bounds.place(&realm, agent, permit).ok_or_else(|| {
+        let message = format!("{agent} has {LINK_CONNECTIONS_PER_AGENT_MAX} connections");
+        Refused::new("TOO_MANY_CONNECTIONS", message)
+    })?;
+    let is_plain = |known: &&AgentPlace| known.is_active && known.is_settled && known.generation == generation;
+    let snapshot = state.plane.snapshot();
+    let known = snapshot.realms.iter().find(|held| held.realm == realm).and_then(|held| held.fabric.agent(agent));
+    let (vpc, zones) = match known.filter(is_plain) {
+        Some(known) => (known.vpc, known.zones.clone()),
+        None => {
+            let named = realm.clone();
+            let asked = state
+                .mailbox
+                .work("admit an agent", move |control, now| control.admit_agent(&named, (agent, generation), now));
+            let admitted = asked.await??;
+            (admitted.vpc, admitted.zones)
+        }
+    };
+    Ok(Admitted { realm, agent, vpc, zones, generation, lane, _place: place })
+}
+
+/// Whose a certificate is.
+fn name(leaf: &CertificateDer<'_>) -> Result<AgentName, Refused> {
+    let read = AgentCertificate::read(leaf);
+    let AgentCertificate { name, ends_s, .. } =
+        read.ok_or_else(|| Refused::new("NOT_AN_AGENT", "its certificate names no agent"))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    if u64::try_from(ends_s).is_ok_and(|ends| now <= ends) {
+        Ok(name)
+    } else {
+        let agent = name.agent;
+        Err(Refused::new("CERTIFICATE_EXPIRED", format!("the certificate of {agent} has expired; enrol it again")))
+    }
+}
+
+/// The next certificate of an agent.
+#[derive(Debug)]
+#[allow(dead_code, reason = "lanes ask for it, once they carry")]
+pub(crate) struct Renewed {
+    /// The certificate, in PEM.
+    pub(crate) chain: String,
+    /// Its generation, which whoever asked has from now on.
+    pub(crate) generation: u64,
+}
+
+/// Gives an agent its next certificate, on a lane by which it was let in. What asks again on the same lane asks as who it has become.
+#[allow(dead_code, reason = "lanes ask for it, once they carry")]
+pub(crate) async fn renew(state: &State, admitted: &mut Admitted, csr: &[u8]) -> Result<Renewed, Refused> {
+    let link = state.link.as_ref().ok_or_else(|| Refused::new("NO_LINK", "the server has no listener of the link"))?;
+    let request = CheckedRequest::read(csr).map_err(|why| Refused::new("MALFORMED", why.to_string()))?;
+    let (realm, agent, has) = (admitted.realm.clone(), admitted.agent, admitted.generation);
+    let renewed =
+        state.mailbox.work("renew an agent", move |control, now| control.renew_agent(&realm, (agent, has), now));
+    let generation = renewed.await??;
+    let name = AgentName { realm: admitted.realm.clone(), agent, generation };
+    let chain = link.authority.certify(&request, &name);
+    let chain = chain.map_err(|why| Refused::new("AUTHORITY", why.to_string()))?;
+    admitted.generation = generation;
+    tracing::info!(%agent, generation, "an agent has its next certificate");
+    Ok(Renewed { chain, generation })
+}

@@ -1,0 +1,181 @@
+//! An agent joins a server that runs, is let in by its certificate, and renews it.
+
+use control::enrolment::Token;
+use control::{AttachAt, AttachRequest, TOKEN_TTL, TokenWish};
+use plane::Engine;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use topology::resource::agent::Standing;
+use topology::resource::attachment::{Served, ServedAt};
+
+use super::*;
+use crate::agent::identity::{Identity, JoinError, join};
+use crate::cli::UpArgs;
+use crate::config;
+use crate::link::CheckedRequest;
+use crate::serve::{Running, State, start};
+
+struct Place {
+    running: Running,
+    vpc: VpcId,
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let free = Some("127.0.0.1:0".to_owned());
+        let args = UpArgs {
+            listen_api: free.clone(),
+            listen_public: Some("none".to_owned()),
+            listen_public_tls: free.clone(),
+            listen_link: free,
+            ephemeral: true,
+            ..UpArgs::default()
+        };
+        let running = start(config::load(&args, [], None).unwrap(), Engine::Proxy).await.unwrap();
+        let realm = Self::realm(&running.state);
+        // With the first change a realm has its default VPC.
+        let wish = AttachRequest {
+            place: AttachAt::Address(Served::Address([172, 31, 0, 10].into()), None),
+            port: None,
+            host: ServedAt::Host(([127, 0, 0, 1], 1).into()),
+            groups: Vec::new(),
+            lease: false,
+        };
+        let vpc = running.state.mailbox.attach(realm, wish).await.unwrap().unwrap().vpc;
+        Self { running, vpc, directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn realm(state: &State) -> Realm {
+        Realm { account: state.config.account, region: state.config.region.clone() }
+    }
+
+    fn state(&self) -> &Arc<State> {
+        &self.running.state
+    }
+
+    fn link(&self) -> &Link {
+        self.state().link.as_ref().unwrap()
+    }
+
+    async fn token(&self) -> Token {
+        let (realm, wish) = (
+            Self::realm(self.state()),
+            TokenWish { vpc: self.vpc, zones: ["us-east-1a".parse().unwrap()].into(), ttl: TOKEN_TTL },
+        );
+        let named = realm.clone();
+        let made = self.state().mailbox.work("test", move |control, now| control.agent_token(&named, &wish, now));
+        Token { realm, secret: made.await.unwrap().unwrap().secret, pin: self.link().authority.pin() }
+    }
+
+    async fn join(&self, token: &Token, name: &str) -> Result<Identity, JoinError> {
+        // The first gateway is nowhere.
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let gateways = [closed, self.state().ends.link.unwrap().to_string()];
+        let native = ["172.31.0.0/24".parse().unwrap()];
+        join(token, &gateways, (&self.directory.path().join(name), &native)).await
+    }
+
+    /// Who comes with this certificate.
+    async fn admit(&self, pem: &str) -> Result<Admitted, &'static str> {
+        let leaf = [CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()];
+        let permit = Arc::clone(&self.link().bounds.places).acquire_owned().await.unwrap();
+        let judged = admit::admit(self.state(), self.link(), (Some(&leaf), Lane::Data), permit).await;
+        judged.map_err(|refused| refused.code)
+    }
+
+    fn certificate(&self, name: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join(name).join("certificate.pem")).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_agent_joins_is_let_in_and_renews() {
+    let place = Place::new().await;
+    let token = place.token().await;
+    let mut identity = place.join(&token, "one").await.unwrap();
+    assert_eq!(identity.said().vpc, place.vpc);
+    assert_eq!(identity.said().native, ["172.31.0.0/24".parse().unwrap()]);
+    let first = place.certificate("one");
+    let mut lane = place.admit(&first).await.unwrap();
+    assert_eq!((lane.agent, lane.vpc, lane.generation), (identity.said().agent, place.vpc, 1));
+    assert_eq!(lane.zones, identity.said().zones);
+    for generation in 2..=3 {
+        let renewed = renew(place.state(), &mut lane, &identity.renewal_csr().unwrap()).await.unwrap();
+        identity.renewed(renewed.chain, renewed.generation).unwrap();
+        assert_eq!((lane.generation, identity.said().generation), (generation, generation));
+    }
+    assert_eq!(place.admit(&first).await.unwrap_err(), "AGENT_GENERATION_LATE");
+    assert_eq!(place.admit(&place.certificate("one")).await.unwrap().generation, 3);
+    let refused = renew(place.state(), &mut lane, b"junk").await.unwrap_err();
+    assert_eq!((refused.code, lane.generation), ("MALFORMED", 3));
+    // The directory holds an agent, and the token was used: neither makes another.
+    let taken = place.join(&place.token().await, "one").await.unwrap_err().to_string();
+    assert!(taken.contains("holds agent-"), "{taken}");
+    let JoinError::Refused { code, .. } = place.join(&token, "two").await.unwrap_err() else { panic!("refused") };
+    assert_eq!(code, "TOKEN_USED");
+    assert!(!place.directory.path().join("two").exists());
+    place.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_copy_of_a_directory_shuts_both_out() {
+    let place = Place::new().await;
+    let mut identity = place.join(&place.token().await, "one").await.unwrap();
+    let copy = place.certificate("one");
+    let [mut lane, mut of_copy] = [place.admit(&copy).await.unwrap(), place.admit(&copy).await.unwrap()];
+    let renewed = renew(place.state(), &mut lane, &identity.renewal_csr().unwrap()).await.unwrap();
+    identity.renewed(renewed.chain, renewed.generation).unwrap();
+    place.admit(&place.certificate("one")).await.unwrap();
+    let refused = renew(place.state(), &mut of_copy, &identity.renewal_csr().unwrap()).await.unwrap_err();
+    assert_eq!(refused.code, "AGENT_IDENTITY_COPIED");
+    assert_eq!(place.admit(&place.certificate("one")).await.unwrap_err(), "AGENT_IDENTITY_COPIED");
+    let snapshot = place.state().plane.snapshot();
+    let fabric = &snapshot.realms.iter().find(|realm| realm.realm == lane.realm).unwrap().fabric;
+    assert!(!fabric.agent(lane.agent).unwrap().is_active);
+    let (realm, agent) = (lane.realm.clone(), lane.agent);
+    let revoked = place.state().mailbox.work("test", move |control, _| control.revoke_agent(&realm, agent));
+    assert_eq!(revoked.await.unwrap().unwrap().standing, Standing::Revoked);
+    assert_eq!(place.admit(&copy).await.unwrap_err(), "AGENT_REVOKED");
+    place.running.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_is_not_an_agent_of_this_server_is_not_let_in() {
+    let place = Place::new().await;
+    let identity = place.join(&place.token().await, "one").await.unwrap();
+    let csr = CheckedRequest::read(&identity.renewal_csr().unwrap()).unwrap();
+    let certified = |name: &str| place.link().authority.certify(&csr, &name.parse().unwrap()).unwrap();
+    let agent = identity.said().agent;
+    let gateway = place.link().authority.gateway().unwrap().certificate;
+    for (what, pem, code) in [
+        (
+            "of another account",
+            certified(&format!("tidegate://000000000009/us-east-1/agent/{agent}?generation=1")),
+            "NOT_FOUND",
+        ),
+        (
+            "of another region",
+            certified(&format!("tidegate://000000000000/us-east-2/agent/{agent}?generation=1")),
+            "NOT_FOUND",
+        ),
+        (
+            "unknown",
+            certified("tidegate://000000000000/us-east-1/agent/agent-00000000000000009?generation=1"),
+            "NOT_FOUND",
+        ),
+        ("the gateway's own", gateway, "NOT_AN_AGENT"),
+        ("the authority's", place.link().authority.certificate().to_owned(), "NOT_AN_AGENT"),
+        (
+            "of a generation that was never given",
+            certified(&format!("tidegate://000000000000/us-east-1/agent/{agent}?generation=9")),
+            "AGENT_IDENTITY_COPIED",
+        ),
+    ] {
+        assert_eq!(place.admit(&pem).await.err(), Some(code), "{what}");
+    }
+    let permit = Arc::clone(&place.link().bounds.places).acquire_owned().await.unwrap();
+    let bare = admit::admit(place.state(), place.link(), (None, Lane::Data), permit).await;
+    assert_eq!(bare.unwrap_err().code, "NO_CERTIFICATE");
+    place.running.stop().await;
+}
