@@ -337,6 +337,8 @@ fn standing(estate: &RealmEstate, id: AgentId) -> Result<Agent, AgentError> {
         Standing::Active => Ok(Agent::clone(agent)),
         Standing::Quarantined => Err(AgentError::Copied(id)),
         Standing::Revoked => Err(AgentError::Revoked(id)),
+        // No store holds one: it is an agent's own word for itself.
+        Standing::Here => Err(AgentError::UnknownAgent(id)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use topology::estate::RealmEstate;
-use topology::id::{InstanceId, NetworkInterfaceId, Realm, SecurityGroupId, SubnetId, VpcId};
+use topology::id::{AgentId, InstanceId, NetworkInterfaceId, Realm, SecurityGroupId, SubnetId, VpcId};
 use topology::resource::Tags;
 use topology::resource::attachment::{Attachment, Served, ServedAt};
 use topology::resource::network_interface::InterfaceOwner;
@@ -38,6 +38,8 @@ pub struct AttachRequest {
     pub groups: Vec<SecurityGroupId>,
     /// Whether it ends with its client: not kept over a restart.
     pub lease: bool,
+    /// The agent on whose machine it is served; `None` is the server's.
+    pub agent: Option<AgentId>,
 }
 
 /// A wish to undo an attachment.
@@ -49,6 +51,8 @@ pub struct DetachRequest {
     pub port: Option<u16>,
     /// The VPC when several hold the address.
     pub vpc: Option<VpcId>,
+    /// The agent whose attachments alone may be undone; `None` may undo any.
+    pub agent: Option<AgentId>,
 }
 
 /// What was attached or detached.
@@ -161,7 +165,8 @@ pub(crate) fn attach(
         Some(id) => reuse(estate, id, &wish.groups)?,
         None => create(estate, mint, (subnet, address), &wish.groups)?,
     };
-    let attachment = Attachment { interface: id, port: wish.port, host: wish.host, lease: wish.lease };
+    let attachment =
+        Attachment { interface: id, port: wish.port, host: wish.host, lease: wish.lease, agent: wish.agent };
     let attached = describe(estate, &attachment).ok_or(AttachError::NotAttached)?;
     let before = estate.attachments.get(&attachment.key()).map(|before| before.host);
     let replaced = before.filter(|before| *before != attachment.host);
@@ -266,9 +271,11 @@ fn check_groups(estate: &RealmEstate, vpc: VpcId, groups: &[SecurityGroupId]) ->
 pub(crate) fn detach(estate: &mut RealmEstate, wish: &DetachRequest) -> Result<Attached, AttachError> {
     let (address, vpc) = address_of(estate, wish.address, wish.vpc)?;
     let at = |attachment: &Attachment| {
-        estate.network_interfaces.get(&attachment.interface).is_some_and(|interface| {
-            interface.addresses().any(|ip| ip == address) && vpc.is_none_or(|vpc| vpc == interface.vpc)
-        })
+        let is_whose = wish.agent.is_none() || attachment.agent == wish.agent;
+        is_whose
+            && estate.network_interfaces.get(&attachment.interface).is_some_and(|interface| {
+                interface.addresses().any(|ip| ip == address) && vpc.is_none_or(|vpc| vpc == interface.vpc)
+            })
     };
     let there: Vec<Attachment> = estate.attachments.values().filter(|a| at(a)).map(|a| Attachment::clone(a)).collect();
     let mut found: Vec<&Attachment> = there.iter().filter(|a| a.port == wish.port).collect();

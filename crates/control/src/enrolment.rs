@@ -271,6 +271,10 @@ pub struct Enrolled {
     pub certificate: String,
     /// The authority's, in PEM.
     pub authority: String,
+    /// By what cookies of the load balancers of its VPC are sealed, in Base64.
+    pub cookie_key: String,
+    /// How long a connection that is dropped stays silent, in milliseconds, where the server does not do as AWS does.
+    pub blocked_connect_ms: Option<u64>,
 }
 
 /// Why it is not enrolled.
@@ -409,6 +413,8 @@ mod tests {
             generation: 1,
             certificate: "one".to_owned(),
             authority: "two".to_owned(),
+            cookie_key: "three".to_owned(),
+            blocked_connect_ms: Some(2_000),
         }));
         let refused = EnrolmentAnswer::Refused(Refusal { code: "TOKEN_USED".to_owned(), message: "why".to_owned() });
         for answer in [enrolled, refused] {

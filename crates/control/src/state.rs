@@ -29,6 +29,8 @@ pub struct Committed {
     pub snapshot: Arc<Snapshot>,
     /// What changed, in order. `None` when the estate was read anew or forgotten: then everything may have.
     pub changes: Option<Vec<Changes>>,
+    /// Everything there is at that revision.
+    pub estate: Estate,
 }
 
 /// What became of a draft.
@@ -169,7 +171,8 @@ impl State {
             return None;
         }
         self.snapshot = Arc::new(self.snapshot.next(self.revision, self.compiled.values().cloned().collect()));
-        Some(Committed { snapshot: Arc::clone(&self.snapshot), changes: self.changes.replace(Vec::new()) })
+        let (snapshot, changes) = (Arc::clone(&self.snapshot), self.changes.replace(Vec::new()));
+        Some(Committed { snapshot, changes, estate: self.estate.clone() })
     }
 
     fn write_down(&mut self, changes: &Changes) -> Result<Commit, Fault> {

@@ -21,6 +21,7 @@ use crate::http1::client::{self, Outgoing};
 use crate::http1::wire::Wire;
 use crate::identity;
 use crate::limits::DNS_ANSWER_BYTES_MAX;
+use crate::link;
 use crate::resolver::message::{self, Carrier};
 use crate::vtl::{self, Params, Scope};
 
@@ -159,6 +160,17 @@ pub fn keys(data: &[u8]) {
     identity::attempt_keys(data);
 }
 
+/// Reads the bytes as what comes over a link: frames of both sides of a session, and what stands beside requests and answers.
+///
+/// # Panics
+/// When a message that was read is another one once it was written and read again.
+pub fn link(data: &[u8]) {
+    link::read_frames(data);
+    if let Ok(value) = http::HeaderValue::from_bytes(data) {
+        link::read_notes(&value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +188,7 @@ mod tests {
             ("keys", keys),
             ("answer", answer),
             ("names", names),
+            ("link", link),
         ];
         for (target, run) in targets {
             let folder = format!("{}/../../fuzz/regressions/{target}", env!("CARGO_MANIFEST_DIR"));
@@ -202,6 +215,18 @@ mod tests {
             names(&bytes);
             bytes[4..12].copy_from_slice(&[0, 1, 0, 0, 0, 0, 0, head[2] % 3]);
             names(&bytes);
+        }
+
+        #[test]
+        fn messages_near_the_form_are_the_same_once_written_again(
+            said in proptest::collection::vec("\\{\"is\":\"(ping|pong|took|slice|facts|call|renewed|closing|refused)\"(,\"(number|revision|facts|rows|is_whole|is_last|path|body|code|message)\":(1|true|\\[\\]|\"x\"|null)){0,4}\\}", 0..4),
+            cut in 0_usize..200,
+        ) {
+            let frames = said.iter().flat_map(|text| {
+                let length = u32::try_from(text.len()).unwrap_or_default();
+                length.to_be_bytes().into_iter().chain(text.bytes())
+            });
+            link(&frames.take(cut).collect::<Vec<_>>());
         }
 
         #[test]

@@ -495,3 +495,90 @@ pub const DNS_CONNECTIONS_MAX: usize = 64;
 
 /// How long a connection to a VPC's resolver may go without a whole question, and without an answer's being taken: 5 s. Ours. Above: closed.
 pub const DNS_CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Hops of an agent that one answer tells: 64. Ours. Above: left out by who tells, refused by who hears.
+pub const LINK_HOPS_MAX: usize = 64;
+
+/// Hints and details of an agent that one answer tells, of each: 16. Ours. Above: as hops.
+pub const LINK_HINTS_MAX: usize = 16;
+
+/// Bytes of a header that says something over a link: 16 KiB. Ours. Above: refused.
+pub const LINK_NOTE_BYTES_MAX: usize = 16 * 1024;
+
+/// Connections of one agent to one gateway, which carry a request each: 1,024. Ours. Above: closed.
+pub const LINK_CONNECTIONS_MAX: usize = 1024;
+
+/// Connections without a request that an agent keeps to a gateway, at least: 8; a quarter of those with one where that is more. Ours.
+pub const LINK_IDLE_LEAST: usize = 8;
+
+/// Connections that an agent is dialling to one gateway at a time: 16. Ours. Above: later.
+pub const LINK_DIALLING_MAX: usize = 16;
+
+/// How often each side of a link pings the other: 5 s. Ours.
+pub const LINK_PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the other side of a link may be silent: 15 s. Ours. Above: it is gone.
+pub const LINK_DEAD_AFTER: Duration = Duration::from_secs(15);
+
+/// How long a ping of a link may go unanswered: 9 s, so that a path that is cut one way is noticed within 15 s by the side that still hears the
+/// other. Ours. Above: the other side is gone.
+pub const LINK_ANSWER_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// How long either side waits for the other's greeting: 10 s. Ours. Above: it is let go of.
+pub const LINK_GREETING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Calls of one agent under way at a time: 16. Ours. Above: the session ends.
+pub const LINK_CALLS_MAX: usize = 16;
+
+/// Facts that one message tells: 512. Ours. Above: the session ends.
+pub const LINK_FACTS_MAX: usize = 512;
+
+/// Messages that wait to be sent to the other side of a link because it made them necessary: 64. Ours. Above: the session ends.
+pub const LINK_UNSENT_MAX: usize = 64;
+
+/// Bytes of a message of an agent: 1 MiB. Ours. Above: the session ends.
+pub const LINK_AGENT_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of a message of a gateway: 16 MiB, more than the largest resource has. Ours. Above: the session ends.
+pub const LINK_GATEWAY_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of rows in one part of a state: 512 KiB. Ours. Above: another part follows.
+pub const LINK_SLICE_BYTES: usize = 512 * 1024;
+
+/// How long an agent that lost its gateway waits at most before it dials again, at first: 1 s, at random. Ours.
+pub const LINK_DIAL_AGAIN_LEAST: Duration = Duration::from_secs(1);
+
+/// The same, however long that lasts: 30 s. Ours.
+pub const LINK_DIAL_AGAIN_MOST: Duration = Duration::from_secs(30);
+
+/// How much longer a gateway waits for an agent than the agent for a target, so that whoever knows why it was late says so: 500 ms. Ours.
+pub const LINK_GRACE: Duration = Duration::from_millis(500);
+
+/// How long an agent waits for a state that knows what a request asks for: 1 s. Ours. Above: it is not there.
+pub const LINK_STATE_WAIT: Duration = Duration::from_secs(1);
+
+const _: () = assert!(LINK_PING_INTERVAL.as_secs() * 3 <= LINK_DEAD_AFTER.as_secs(), "one lost ping ends no session");
+const _: () = assert!(
+    LINK_ANSWER_TIMEOUT.as_secs() + LINK_PING_INTERVAL.as_secs() < LINK_DEAD_AFTER.as_secs(),
+    "a cut is noticed in time"
+);
+const _: () = assert!(LINK_SLICE_BYTES < LINK_GATEWAY_MESSAGE_BYTES_MAX, "a part of a state fits into a message");
+
+/// How long an agent keeps a connection to a gateway that carries nothing: 1 h. Ours. Above: closed, and another one is dialled.
+pub const LINK_LANE_IDLE: Duration = Duration::from_secs(3600);
+
+/// Bytes of one stream of a control lane that may be on their way: 1 MiB. Ours. Above: whoever sends waits.
+pub const LINK_STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Bytes of all streams of a control lane that may be on their way: as many as its streams may have together, so that one whose reader is
+/// slow holds up no other. Ours.
+pub const LINK_WINDOW_BYTES: u32 = LINK_STREAM_WINDOW_BYTES * (1 + LINK_OVERFLOW_MAX);
+
+/// Requests on the overflow lane of one agent at a time: 31. Ours. Above: they wait for a connection of their own.
+pub const LINK_OVERFLOW_MAX: u32 = 31;
+
+/// When an agent that came while too many did is to come again: 1 s. Ours.
+pub const LINK_REFUSED_RETRY: Duration = Duration::from_secs(1);
+
+/// How long an agent waits for a connection that it dials: 3 s. Ours. Above: it dials again.
+pub const LINK_DIAL_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,6 +1,7 @@
 //! The plane as the binary sees it: one swap in, requests through, facts and traces out.
 
 mod flows;
+pub(crate) mod lanes;
 mod page;
 
 use std::future::Future;
@@ -19,7 +20,7 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use topology::id::{ListenerId, Realm, UsagePlanId, VpcId};
 use topology::observed::{Health, TargetKey};
@@ -32,6 +33,7 @@ use topology::trial::{Trial, Tried};
 use crate::answer::body::{self, Body};
 use crate::fabric::dial::PoolKey;
 use crate::fabric::engine::Engine;
+use crate::fabric::lanes::Lanes;
 use crate::fabric::outside::Outside;
 use crate::fabric::stream::Home;
 use crate::front::arrival::Arrival;
@@ -80,6 +82,7 @@ struct Inner {
     sockets: Arc<Mutex<Sockets>>,
     sweeper: JoinHandle<()>,
     follower: Option<JoinHandle<()>>,
+    stopping: watch::Sender<bool>,
 }
 
 /// How draining ended.
@@ -105,6 +108,7 @@ impl Plane {
             world: ArcSwap::from_pointee(World::carried_by(config.engine.clone())),
             home: Home { pool: Arc::default(), http2: Arc::default(), traces: Arc::new(TraceRing::new(config.run)) },
             identity: Arc::new(Identity::new(Arc::clone(&outside))),
+            lanes: Lanes::default(),
             outside,
             usage: Meters::default(),
             signed_bodies: Arc::new(Places::new(SIGNED_BODIES_BYTES_MAX)),
@@ -140,6 +144,7 @@ impl Plane {
             sockets,
             sweeper,
             follower,
+            stopping: watch::Sender::new(false),
         }))
     }
 
@@ -158,8 +163,13 @@ impl Plane {
         self.0.shared.identity.retain(|| issuers(&world, &self.0.shared.config));
         self.0.shared.usage.retain(|key| holds(&world, key), |plan, method| limits(&world, plan, method));
         let newest: Arc<dyn Newest> = Arc::new(Lookout(Arc::clone(&self.0.shared)));
-        let groups =
-            world.realms.iter().flat_map(|realm| realm.groups().map(|(group, state)| (&realm.snapshot, group, state)));
+        let shared = &self.0.shared;
+        let groups = world.realms.iter().flat_map(|realm| {
+            let fabric = &realm.snapshot.fabric;
+            // Targets of a VPC that agents carry are probed by these.
+            let own = realm.groups().filter(|(group, _)| !shared.is_carried_by_agents(fabric, group.vpc));
+            own.map(|(group, state)| (&realm.snapshot, group, state))
+        });
         probers.reconcile(&self.0.handle, &newest, groups);
         self.0.sockets.lock().reconcile(&self.0.handle, &self.0.shared, &self.0.connections);
         let is_allowed = |key: &PoolKey| world.realms.iter().any(|realm| key.is_still_allowed(&realm.snapshot.fabric));
@@ -340,6 +350,7 @@ impl Plane {
     /// at once.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.0.probers.lock().stop();
+        self.0.stopping.send_replace(true);
         self.0.connections.begin_drain();
         let ended = tokio::time::timeout(deadline, self.0.connections.ended()).await;
         let flows = Arc::clone(&self.0.shared.world.load().flows);
@@ -413,6 +424,7 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>, sockets: Arc<
         connections.sweep();
         shared.home.pool.sweep();
         shared.home.http2.sweep();
+        shared.lanes.sweep();
         let mut sockets = sockets.lock();
         if sockets.is_wanting() {
             sockets.reconcile(&Handle::current(), &shared, &connections);

@@ -10,10 +10,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
+use topology::id::{AgentId, VpcId};
 use topology::observed::Fact;
+use topology::snapshot::fabric::Fabric;
 use topology::trace::Run;
 
 use crate::fabric::engine::Engine;
+use crate::fabric::lanes::Lanes;
 use crate::fabric::outside::{Egress, Outside};
 use crate::fabric::stream::Home;
 use crate::http::places::Places;
@@ -65,6 +68,8 @@ pub struct PlaneConfig {
     pub cookie_key: Option<CookieKey>,
     /// Who carries connections in private networks.
     pub engine: Engine,
+    /// Which agent this process is; unset, it is a gateway.
+    pub agent: Option<AgentId>,
     /// Takes lines of access logs; without it none is written.
     pub lines: Option<Outlet<LogLine>>,
     /// Takes lines of logs of load balancers; without it none is written.
@@ -143,6 +148,8 @@ pub(crate) struct Shared {
     pub(crate) world: ArcSwap<World>,
     /// Kept upstream connections, and the newest traces.
     pub(crate) home: Home,
+    /// The connections of agents.
+    pub(crate) lanes: Lanes,
     /// The way to everything outside the private networks.
     pub(crate) outside: Arc<Outside>,
     /// The configuration.
@@ -180,6 +187,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Whether it is agents that carry a VPC, and this process is none of them.
+    pub(crate) fn is_carried_by_agents(&self, fabric: &Fabric, vpc: VpcId) -> bool {
+        self.config.agent.is_none() && !fabric.agents_of(vpc).is_empty()
+    }
+
     /// Takes a line of a load balancer's log. It does not wait.
     pub(crate) fn log(&self, line: BalancerLine) {
         if let Some(lines) = &self.config.balancer_lines {

@@ -345,9 +345,27 @@ impl Recording {
 
     /// Any step; its time is the last reading. The first reason is the trace's.
     pub(crate) fn hop(&mut self, hop: Hop) {
+        self.hop_at(hop, self.now_micros);
+    }
+
+    /// Any step, so long after the request began.
+    pub(crate) fn hop_at(&mut self, hop: Hop, micros: u32) {
         if let Some(record) = &mut self.record {
-            record.push(&hop, self.now_micros);
+            record.push(&hop, micros);
         }
+    }
+
+    /// The steps so far, the hints, and what steps have to say beyond their ids, by their places.
+    pub(crate) fn steps(&self) -> (impl Iterator<Item = Hop>, &[Reason], impl Iterator<Item = (usize, &str)>) {
+        let record = self.record.as_deref();
+        let hops = record.into_iter().flat_map(|record| record.steps.iter().map(|step| record.hop(step)));
+        let details = record.into_iter().flat_map(|record| &record.details);
+        (hops, record.map_or(&[], |record| &record.hints), details.map(|(at, text)| (*at, text.as_str())))
+    }
+
+    /// Whether the request was sent for its explanation alone.
+    pub(crate) fn skips_silence(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.silence == Silence::Skipped)
     }
 
     /// What the last step has to say beyond its ids: what was asked, what was offered. Never a token or another secret; cut

@@ -15,7 +15,7 @@ use clap_complete::Shell;
 use topology::id::NetworkInterfaceId;
 use topology::trace::RequestId;
 
-pub(crate) use agent::{AgentArgs, AgentCommand, AgentIdArgs, TokenArgs};
+pub(crate) use agent::{AgentArgs, AgentCommand, AgentIdArgs, AgentRunArgs, TokenArgs};
 pub(crate) use daily::{DownArgs, EnvArgs, LogsArgs, ShellForm, WaitArgs};
 pub(crate) use publish::{PublishArgs, UnpublishArgs};
 
@@ -414,6 +414,12 @@ pub(crate) struct CaArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    /// Examine the link of an agent instead
+    #[arg(long, requires = "data_dir")]
+    pub(crate) link: bool,
+    /// The agent's directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
     /// How the answer is printed
     #[arg(long, value_name = "FORM")]
     pub(crate) output: Option<Form>,

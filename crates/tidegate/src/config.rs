@@ -438,8 +438,8 @@ impl Raw {
             ("listen.metrics", metrics.flatten()),
             ("listen.public", public.flatten()),
             ("listen.public_tls", public_tls),
-            ("listen.link", link.flatten()),
         ];
+        // The link takes nobody without a certificate of its own authority, or a token, and is for other machines.
         let ends = ends.map(|(key, end)| (key, end.map(|end| end.ip())));
         for (key, host) in ends.into_iter().chain([("listen.balancers", balancers.flatten().map(IpAddr::V4))]) {
             self.judge_reach(key, host, allow_remote);

@@ -18,11 +18,23 @@ const EXAMINATION_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// One step as scripts read it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Step {
+pub(crate) struct Step {
     name: String,
     ok: bool,
     detail: String,
     remedy: Option<String>,
+}
+
+impl Step {
+    /// One that all is well with.
+    pub(crate) fn good(name: &str, detail: String) -> Self {
+        Self { name: name.to_owned(), ok: true, detail, remedy: None }
+    }
+
+    /// One that failed, and what mends it.
+    pub(crate) fn failed(name: &str, detail: String, remedy: &str) -> Self {
+        Self { name: name.to_owned(), ok: false, detail, remedy: Some(remedy.to_owned()) }
+    }
 }
 
 /// All of them.
@@ -41,9 +53,25 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Exit {
             return Exit::Failed;
         }
     };
-    match args.output {
+    print(&findings, args.output, |is_ok| match is_ok {
+        true => "the kernel of this machine can carry private networks",
+        false => "the kernel of this machine cannot carry private networks; the proxy engine works everywhere",
+    })
+}
+
+/// Prints what became of other steps, with what they come to, and ends with 4 where one failed.
+pub(crate) fn told(steps: Vec<Step>, form: Option<Form>, summary: impl Fn(bool) -> &'static str) -> Exit {
+    let findings = Findings { ok: steps.iter().all(|step| step.ok), steps };
+    print(&findings, form, summary)
+}
+
+fn print(findings: &Findings, form: Option<Form>, summary: impl Fn(bool) -> &'static str) -> Exit {
+    match form {
         Some(Form::Json) => output::json(&serde_json::json!(findings)),
-        Some(Form::Table) | None => lines(&findings).iter().for_each(|line| output::line(line)),
+        Some(Form::Table) | None => {
+            lines(findings).iter().for_each(|line| output::line(line));
+            output::line(summary(findings.ok));
+        }
     }
     if findings.ok { Exit::Ok } else { Exit::Unreachable }
 }
@@ -121,11 +149,5 @@ fn lines(findings: &Findings) -> Vec<String> {
         lines.push(format!("{:<19} {word}  {}", step.name, step.detail));
         lines.extend(step.remedy.iter().map(|remedy| format!("{:<19} {remedy}", "")));
     }
-    lines.push(match findings.ok {
-        true => "the kernel of this machine can carry private networks".to_owned(),
-        false => {
-            "the kernel of this machine cannot carry private networks; the proxy engine works everywhere".to_owned()
-        }
-    });
     lines
 }

@@ -467,7 +467,12 @@ impl Desk {
         if held.is_none() {
             return;
         }
-        let wish = DetachRequest { address: Served::Address(lease.private_ip), port: lease.port, vpc: Some(lease.vpc) };
+        let wish = DetachRequest {
+            address: Served::Address(lease.private_ip),
+            port: lease.port,
+            vpc: Some(lease.vpc),
+            agent: None,
+        };
         let outcome = self.control.detach(realm, &wish);
         self.publish();
         if let Err(error) = outcome {

@@ -64,8 +64,12 @@ fn main() -> ExitCode {
         Command::Status(args) => client::to_end(client::status(&args)),
         Command::Explain(args) => client::to_end(client::explain(&args)),
         Command::Ca(args) => ca::ca(&args),
-        Command::Agent(args) => client::to_end(client::agent(&args.command)),
+        Command::Agent(args) => match &args.command {
+            Some(command) => client::to_end(client::agent(command)),
+            None => agent::agent(&args.run),
+        },
         Command::Agents(args) => client::to_end(client::agents(&args)),
+        Command::Doctor(args) if args.link => client::to_end(agent::doctor::doctor(&args)),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::ExamineKernel => doctor::examine(),
         Command::Demo(args) => demo::demo(&args),

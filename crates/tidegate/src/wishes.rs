@@ -60,6 +60,7 @@ impl AttachWish {
             host: ServedAt::Host(self.host),
             groups: self.security_groups,
             lease: false,
+            agent: None,
         }
     }
 }
@@ -80,7 +81,7 @@ pub(crate) struct DetachWish {
 impl DetachWish {
     /// What control is asked.
     pub(crate) fn request(&self) -> DetachRequest {
-        DetachRequest { address: self.private_ip, port: self.port, vpc: self.vpc }
+        DetachRequest { address: self.private_ip, port: self.port, vpc: self.vpc, agent: None }
     }
 }
 
@@ -134,6 +135,7 @@ impl LeaseWish {
             host,
             groups: self.security_groups,
             lease: true,
+            agent: None,
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod reason;
 pub mod resource;
 pub mod routes;
 pub mod ruleset;
+pub mod slice;
 pub mod snapshot;
 pub mod spelling;
 pub mod template;

@@ -13,6 +13,9 @@ macro_rules! reasons {
             /// The code as printed.
             #[must_use]
             pub const fn code(self) -> &'static str { match self { $(Self::$name => $code,)* } }
+            /// The reason of this code, if there is one.
+            #[must_use]
+            pub fn from_code(code: &str) -> Option<Self> { match code { $($code => Some(Self::$name),)* _ => None } }
         }
     };
 }
@@ -98,8 +101,12 @@ reasons! {
     LinkInactive "LINK_INACTIVE",
     /// The link is still referred to.
     LinkInUse "LINK_IN_USE",
-    /// No agent session carries the link.
-    NoSession "NO_SESSION",
+    /// No agent that carries this zone of the VPC is connected.
+    LinkNoConnector "LINK_NO_CONNECTOR",
+    /// Hint: the agent that carried the request works by an older state of its VPC.
+    StaleConfig "STALE_CONFIG",
+    /// Hint: the gateway and the agent came to different verdicts; the stricter one counted.
+    VerdictSplit "VERDICT_SPLIT",
     /// The integration's own timeout ran out.
     IntegrationTimeout "INTEGRATION_TIMEOUT",
     /// An INTERNET integration may not reach that address.

@@ -147,14 +147,23 @@ pub fn sender(fabric: &Fabric, seen_by: InterfaceIndex, address: Ipv4Addr) -> En
 /// What answers at a destination when this one asks, whatever is let through.
 #[must_use]
 pub fn answers(fabric: &Fabric, (from, to): (End, Destination), port: u16) -> Way {
+    let vpc = to.vpc(fabric, from);
+    if vpc.is_some_and(|vpc| fabric.is_elsewhere(vpc)) {
+        return Way::Silent(Reason::LinkNoConnector);
+    }
+    let native = |address| match vpc {
+        Some(vpc) if fabric.is_native(vpc, address) => Way::Host(SocketAddr::from((address, port))),
+        _ => Way::Silent(Reason::NoInterface),
+    };
     match to.end(fabric, from) {
-        End::Interface(index) => match fabric.attached(index, port) {
-            Attached::Host(host) => Way::Host(host),
-            Attached::Inside => Way::Inside,
-            Attached::PortClosed => Way::Closed,
-            Attached::Nothing => Way::Silent(Reason::NoInterface),
+        End::Interface(index) => match (fabric.attached(index, port), fabric.interface(index)) {
+            (Attached::Host(host), _) => Way::Host(host),
+            (Attached::Inside, _) => Way::Inside,
+            (Attached::PortClosed, _) => Way::Closed,
+            (Attached::Nothing, Some(interface)) => native(interface.private_ip),
+            (Attached::Nothing, None) => Way::Silent(Reason::NoInterface),
         },
-        End::Address(_) if to.vpc(fabric, from).is_some() => Way::Silent(Reason::NoInterface),
+        End::Address(address) if vpc.is_some() => native(address),
         // No route leads into another VPC, and public addresses are never dialled from a private network.
         End::Address(address) if fabric.any_vpc_contains(address) || !is_private_target(address) => {
             Way::Silent(Reason::NoRoute)

@@ -35,6 +35,7 @@ fn lease() -> AttachRequest {
         host: ServedAt::Host(([127, 0, 0, 1], 9000).into()),
         groups: Vec::new(),
         lease: true,
+        agent: None,
     }
 }
 
@@ -230,7 +231,10 @@ fn a_secondary_address_in_a_secondary_block_is_attached_and_leads_there() {
     assert!(fabric.interface_at(vpc, address).is_some());
     calls
         .control()
-        .detach(&realm(), &DetachRequest { address: Served::Address(address), port: Some(8080), vpc: None })
+        .detach(
+            &realm(),
+            &DetachRequest { address: Served::Address(address), port: Some(8080), vpc: None, agent: None },
+        )
         .unwrap();
 }
 

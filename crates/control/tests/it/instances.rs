@@ -96,8 +96,9 @@ fn an_instance_is_attached_by_its_id_until_it_is_terminated() {
         host: ServedAt::Host(([127, 0, 0, 1], 9000).into()),
         groups: Vec::new(),
         lease: false,
+        agent: None,
     };
-    let detach = DetachRequest { address: Served::Instance(id), port: Some(8080), vpc: None };
+    let detach = DetachRequest { address: Served::Instance(id), port: Some(8080), vpc: None, agent: None };
     let attached = calls.control().attach(&realm(), &attach).unwrap();
     assert_eq!(attached.private_ip.octets(), [10, 0, 1, 20]);
     assert_eq!(calls.control().detach(&realm(), &detach).unwrap(), attached);

@@ -289,6 +289,11 @@ pub(crate) fn ask_as<'n>(
     }
 }
 
+/// Leave to enter a node of a load balancer that lets a link of version 1 in past every group (`way::enter` judges where it does not).
+pub(crate) fn enter_unjudged(fabric: &Fabric, from: Ipv4Addr, node: InterfaceIndex, port: u16) -> Leave {
+    Leave(way::leg(fabric, End::Address(from), End::Interface(node), port))
+}
+
 /// Asks leave to enter a node: for an interface both sides are asked, for one who comes from outside the node's alone.
 pub(crate) fn enter<'n>(
     net: impl Into<Net<'n>>,

@@ -185,14 +185,20 @@ async fn send<R: Road>(
     road: &R,
     request: &mut Request<RequestBody>,
 ) -> Result<(Response<Incoming>, Key), Failure<R::Error>> {
-    let mut out = Outgoing::new(std::mem::take(request));
     pace::together().await;
+    let mut pooled = match pool.take(road) {
+        Some(pooled) => pooled,
+        // Rare and large: kept out of the common future. Without a connection the request stays as it is.
+        None => Box::pin(road.open()).await.map_err(Failure::Connect)?,
+    };
+    let mut out = Outgoing::new(std::mem::take(request));
     for attempt in 0..=UNSENT_RETRIES_MAX {
-        let mut pooled = match pool.take(road).filter(|_| attempt < UNSENT_RETRIES_MAX) {
-            Some(pooled) => pooled,
-            // Rare and large: kept out of the common future.
-            None => Box::pin(road.open()).await.map_err(Failure::Connect)?,
-        };
+        if attempt > 0 {
+            pooled = match pool.take(road).filter(|_| attempt < UNSENT_RETRIES_MAX) {
+                Some(pooled) => pooled,
+                None => Box::pin(road.open()).await.map_err(Failure::Connect)?,
+            };
+        }
         match client::exchange(&mut pooled.wire, &mut out).await {
             Ok(head) => {
                 let begun = match head.status {

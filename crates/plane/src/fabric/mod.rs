@@ -11,6 +11,7 @@ pub(crate) mod flow;
 pub(crate) mod http2;
 #[cfg(target_os = "linux")]
 pub(crate) mod kernel;
+pub(crate) mod lanes;
 pub(crate) mod outside;
 pub(crate) mod pool;
 pub(crate) mod secured;

@@ -32,6 +32,7 @@ use topology::snapshot::rest::ClientIdentity;
 use self::address::Class;
 use self::trust::{ExtraRoot, TlsFault};
 use super::flow::Watched;
+use super::lanes::LaneStream;
 use crate::clock;
 use crate::limits::{OUTSIDE_ADDRESSES_MAX, OUTSIDE_CONNECT_TIMEOUT, OUTSIDE_RESOLUTIONS_MAX};
 
@@ -401,6 +402,8 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
     /// Either, with its bytes counted for a flow log.
     Watched(Box<Watched<Stream>>),
+    /// One that an agent of a private network dialled to this gateway.
+    Lane(Box<LaneStream>),
 }
 
 impl AsyncRead for Stream {
@@ -409,6 +412,7 @@ impl AsyncRead for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
             Self::Watched(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
+            Self::Lane(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
         }
     }
 }
@@ -419,6 +423,7 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, buf),
             Self::Watched(stream) => Pin::new(&mut **stream).poll_write(cx, buf),
+            Self::Lane(stream) => Pin::new(&mut **stream).poll_write(cx, buf),
         }
     }
 
@@ -431,6 +436,7 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, bufs),
             Self::Watched(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, bufs),
+            Self::Lane(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -439,6 +445,7 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
             Self::Watched(stream) => stream.is_write_vectored(),
+            Self::Lane(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -447,6 +454,7 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
             Self::Watched(stream) => Pin::new(&mut **stream).poll_flush(cx),
+            Self::Lane(stream) => Pin::new(&mut **stream).poll_flush(cx),
         }
     }
 
@@ -455,6 +463,7 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
             Self::Watched(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+            Self::Lane(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! read to its end and the request was sent to its end; it is taken out only for a permit between the same ends.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -9,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::dial::{self, DialError, Permit, PoolKey};
+use super::lanes::{AgentLane, Lane, NoConnection};
 use super::outside::{Origin, OutsideError, Stream, Way};
 use crate::clock;
 use crate::http1::wire::Wire;
@@ -24,10 +26,30 @@ enum Ends {
     Private(PoolKey),
     /// To a public endpoint.
     Outside(Arc<Origin>),
+    /// To an agent.
+    Agent(OfAgent),
 }
 
-/// A way to somewhere: it names the connections that may be used again, and opens a fresh one. There are two, a [`Permit`] and an
-/// outside [`Way`], and no other file can add a third.
+/// The lane of one agent's session: another one of the same agent is another end.
+#[derive(Debug)]
+struct OfAgent(Arc<AgentLane>);
+
+impl PartialEq for OfAgent {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for OfAgent {}
+
+impl Hash for OfAgent {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id().hash(state);
+    }
+}
+
+/// A way to somewhere: it names the connections that may be used again, and opens a fresh one. There are three, a [`Permit`], an
+/// outside [`Way`] and the [`Lane`] of an agent, and no other file can add a fourth.
 pub(crate) trait Road: sealed::Judged {
     /// Why none could be opened.
     type Error;
@@ -38,12 +60,13 @@ pub(crate) trait Road: sealed::Judged {
 }
 
 mod sealed {
-    use super::{Permit, Way};
+    use super::{Lane, Permit, Way};
 
     /// Who was judged before a connection is used, or is while it is opened.
     pub(crate) trait Judged {}
     impl Judged for Permit {}
     impl Judged for Way<'_> {}
+    impl Judged for Lane<'_> {}
 }
 
 impl Road for Permit {
@@ -75,6 +98,25 @@ impl Road for Way<'_> {
 
     async fn open(&self) -> Result<Pooled, OutsideError> {
         Ok(Pooled::fresh(self.connect().await?, self.ends()))
+    }
+}
+
+impl Lane<'_> {
+    fn ends(&self) -> Key {
+        Key(Ends::Agent(OfAgent(Arc::clone(self.agent()))))
+    }
+}
+
+impl Road for Lane<'_> {
+    type Error = NoConnection;
+
+    fn key(&self) -> Option<Key> {
+        Some(self.ends())
+    }
+
+    /// Waits for one: agents dial, never the gateway. It was there before the request, so that a request may follow it on another one.
+    async fn open(&self) -> Result<Pooled, NoConnection> {
+        Ok(Pooled { wire: self.wait().await?, key: self.ends(), reused: true })
     }
 }
 
@@ -122,6 +164,8 @@ impl Pool {
         let place = match &key.0 {
             Ends::Private(key) => key.spread(),
             Ends::Outside(origin) => origin.host.len() ^ usize::from(origin.port),
+            // Its connections are kept with the agent.
+            Ends::Agent(_) => 0,
         };
         &self.shards[place % SHARDS]
     }
@@ -129,6 +173,10 @@ impl Pool {
     /// A kept connection on this road, the one used last first.
     pub(crate) fn take(&self, road: &impl Road) -> Option<Pooled> {
         let key = road.key()?;
+        if let Ends::Agent(OfAgent(lane)) = &key.0 {
+            let wire = lane.take()?;
+            return Some(Pooled { wire, key, reused: true });
+        }
         let mut shard = self.shard(&key).lock();
         let list = shard.get_mut(&key)?;
         while let Some(mut idle) = list.pop() {
@@ -142,6 +190,9 @@ impl Pool {
 
     /// Keeps a connection whose exchange is over.
     pub(crate) fn give_back(&self, wire: Box<Wire<Stream>>, key: Key) {
+        if let Ends::Agent(OfAgent(lane)) = &key.0 {
+            return lane.give_back(wire);
+        }
         let mut shard = self.shard(&key).lock();
         let list = shard.entry(key).or_default();
         if list.len() < IDLE_PER_KEY_MAX {
@@ -165,7 +216,7 @@ impl Pool {
         for shard in &self.shards {
             shard.lock().retain(|key, _| match &key.0 {
                 Ends::Private(key) => !pred(key),
-                Ends::Outside(_) => true,
+                Ends::Outside(_) | Ends::Agent(_) => true,
             });
         }
     }

@@ -15,6 +15,7 @@ use http::{Method, Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::framing::{Framing, FramingLines, WithFraming};
@@ -27,7 +28,7 @@ use crate::clock;
 use crate::limits::{HELD_BODY_IDLE_TIMEOUT, REQUEST_BODY_BYTES_MAX, SIGNED_BODY_TIMEOUT};
 
 /// Why a body ended early. The connection is closed; the trace says more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BodyFault {
     /// The request body is above the limit.
     TooLarge,

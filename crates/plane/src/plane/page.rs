@@ -52,6 +52,7 @@ impl Collector for Page {
         self.stages(&mut encoder)?;
         self.routes(&mut encoder)?;
         balancers::encode(&mut encoder, &self.world)?;
+        self.agents(&mut encoder)?;
         self.plane(&mut encoder)?;
         outlet(&mut encoder, ("access_log_lines", "Access-log lines"), self.shared.config.lines.as_ref())?;
         let lines = self.shared.config.balancer_lines.as_ref();
@@ -91,6 +92,31 @@ impl Page {
             }
         }
         meters(encoder, "apigateway_route", &series)
+    }
+
+    /// Agents of the newest snapshot, connected or not; without any, nothing.
+    fn agents(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (mut connected, mut connections, mut round_trips) = (Vec::new(), Vec::new(), Vec::new());
+        for agent in self.world.realms.iter().flat_map(|realm| &realm.snapshot.fabric.agents) {
+            let labels: Labels = vec![("agent", agent.id.to_string()), ("vpc", agent.vpc.to_string())];
+            let lane = self.shared.lanes.agent(agent.id);
+            connected.push((labels.clone(), u64::from(lane.as_ref().is_some_and(|lane| lane.takes()))));
+            let Some(lane) = lane else { continue };
+            let (idle, busy) = lane.connections();
+            for (state, count) in [("idle", idle), ("busy", busy)] {
+                let labels = labels.iter().cloned().chain([("state", state.to_owned())]);
+                connections.push((labels.collect(), count as u64));
+            }
+            round_trips.push((labels, u64::from(lane.round_trip_micros())));
+        }
+        if connected.is_empty() {
+            return Ok(());
+        }
+        family(encoder, ("agent_connected", "Whether an agent is given requests", MetricType::Gauge), &connected)?;
+        let name = ("agent_connections", "Connections of an agent that carry requests", MetricType::Gauge);
+        family(encoder, name, &connections)?;
+        let name = ("agent_round_trip_microseconds", "The last ping of an agent and its answer", MetricType::Gauge);
+        family(encoder, name, &round_trips)
     }
 
     fn plane(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

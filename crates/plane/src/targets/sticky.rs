@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, RandomizedNonceKey};
-use aws_lc_rs::{hkdf, rand};
+use aws_lc_rs::{hkdf, hmac, rand};
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue, SET_COOKIE};
 use topology::id::TargetGroupId;
@@ -45,6 +45,15 @@ impl CookieKey {
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// A key of its own for whoever has this name, from which this one cannot be found.
+    #[must_use]
+    pub fn of(&self, name: &str) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
+        bytes.copy_from_slice(hmac::sign(&key, name.as_bytes()).as_ref());
+        bytes
     }
 }
 

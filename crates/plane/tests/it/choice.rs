@@ -34,6 +34,7 @@ pub(crate) fn attach_second(chain: &mut Chain, backend: &Backend) {
         port: Some(SECOND),
         host: ServedAt::Host(backend.address),
         lease: false,
+        agent: None,
     };
     chain.estate.attachments.insert(attachment.key(), attachment);
     for rule in [ALB_EGRESS, TARGET_INGRESS] {
@@ -260,6 +261,7 @@ async fn a_target_that_fails_more_than_its_neighbours_gets_less_until_it_ceases(
             port: Some(THIRD),
             host: ServedAt::Host(failing.address),
             lease: false,
+            agent: None,
         };
         chain.estate.attachments.insert(attachment.key(), attachment);
         edit_group(chain, |group| {

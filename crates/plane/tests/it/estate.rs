@@ -457,8 +457,13 @@ impl Chain {
 
     /// Serves every port of the target's address at `backend`.
     pub(crate) fn attach(&mut self, backend: SocketAddr) {
-        let attachment =
-            Attachment { interface: TARGET_INTERFACE, port: None, host: ServedAt::Host(backend), lease: false };
+        let attachment = Attachment {
+            interface: TARGET_INTERFACE,
+            port: None,
+            host: ServedAt::Host(backend),
+            lease: false,
+            agent: None,
+        };
         self.estate.attachments.insert(attachment.key(), attachment);
     }
 

@@ -131,8 +131,13 @@ fn obey(chain: &mut Chain, line: &str, backend: SocketAddr) {
         let mut interface = (**chain.estate.network_interfaces.get(&TARGET_INTERFACE).unwrap()).clone();
         (interface.id, interface.private_ip) = (NetworkInterfaceId::from_bits(31), address.parse().unwrap());
         interface.groups = vec![group];
-        let attachment =
-            Attachment { interface: interface.id, port: None, host: ServedAt::Host(backend), lease: false };
+        let attachment = Attachment {
+            interface: interface.id,
+            port: None,
+            host: ServedAt::Host(backend),
+            lease: false,
+            agent: None,
+        };
         chain.estate.network_interfaces.insert(interface.id, interface);
         chain.estate.attachments.insert(attachment.key(), attachment);
         return;

@@ -105,8 +105,13 @@ impl Stage {
     async fn fall_ill(&mut self, port: u16) {
         self.scene.change(|chain| {
             let host = SocketAddr::from(([127, 0, 0, 1], 1));
-            let closed =
-                Attachment { interface: TARGET_INTERFACE, port: Some(port), host: ServedAt::Host(host), lease: false };
+            let closed = Attachment {
+                interface: TARGET_INTERFACE,
+                port: Some(port),
+                host: ServedAt::Host(host),
+                lease: false,
+                agent: None,
+            };
             chain.estate.attachments.insert(closed.key(), closed);
         });
         let ill = |fact: &Fact| matches!(fact, Fact::TargetHealth { health: Health::Unhealthy(_), target, .. } if target.port == port);

@@ -63,11 +63,14 @@ pub(super) const EXPLAIN: &str = "Examples:
 /// Of `doctor`.
 pub(super) const DOCTOR: &str = "Examples:
   tidegate doctor
-  tidegate doctor --output json";
+  tidegate doctor --output json
+  tidegate doctor --link --data-dir /var/lib/tidegate-agent";
 /// Of `agent`.
 pub(super) const AGENT: &str = "Examples:
   tidegate agent token --vpc vpc-00000000000000001 --zone us-east-1a
   tidegate agent token --vpc vpc-00000000000000001 --ttl 1h --output json
+  tidegate agent --join - --gateway gateway.example.com:7443 --data-dir /var/lib/tidegate-agent
+  tidegate agent --data-dir /var/lib/tidegate-agent
   tidegate agent revoke agent-00000000000000001
   tidegate agent forget agent-00000000000000001";
 /// Of `agents`.

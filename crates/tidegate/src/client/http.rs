@@ -2,6 +2,8 @@
 //! `*.localhost` is loopback whatever the system's resolver thinks. No pool and no redirects; traffic is the plane's.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +13,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::loopback::is_localhost;
 
@@ -21,6 +24,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 /// Bytes of an answer that a command holds.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What a unix socket's name begins with where a URL is wanted, as a person writes it.
+const UNIX: &str = "unix:";
+/// The same as a scheme: the path is the authority, in hexadecimal.
+const UNIX_SCHEME: &str = "unix";
+/// What the host of a unix socket is called.
+const UNIX_HOST: &str = "localhost";
 /// The port of plain HTTP.
 pub(super) const HTTP_PORT: u16 = 80;
 
@@ -84,11 +93,26 @@ impl Answer {
     }
 }
 
-/// Reads a URL that can be called.
+/// Reads a URL that can be called, or `unix:` and the path of a socket.
 pub(crate) fn url(text: &str) -> Result<Uri, ClientError> {
-    let parsed: Option<Uri> = text.parse().ok();
-    let is_callable = |url: &Uri| url.scheme_str() == Some("http") && url.authority().is_some();
+    let socket = text.strip_prefix(UNIX).filter(|path| !path.is_empty() && !path.starts_with("//"));
+    let parsed: Option<Uri> = match socket {
+        Some(path) => {
+            let path: String = path.bytes().map(|byte| format!("{byte:02x}")).collect();
+            format!("{UNIX_SCHEME}://{path}/").parse().ok()
+        }
+        None => text.parse().ok(),
+    };
+    let is_callable = |url: &Uri| matches!(url.scheme_str(), Some("http" | UNIX_SCHEME)) && url.authority().is_some();
     parsed.filter(is_callable).ok_or_else(|| ClientError::Url(text.to_owned()))
+}
+
+/// The path of the unix socket that a URL names, if it names one.
+fn socket_of(url: &Uri) -> Option<PathBuf> {
+    let hex = url.host().filter(|_| url.scheme_str() == Some(UNIX_SCHEME))?.as_bytes();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let path = hex.chunks(2).map(byte).collect::<Option<Vec<u8>>>()?;
+    Some(PathBuf::from(std::ffi::OsString::from_vec(path)))
 }
 
 /// Sends a request and reads the whole answer.
@@ -108,14 +132,24 @@ pub(crate) async fn send(call: Call) -> Result<Answer, ClientError> {
 pub(crate) async fn open(call: Call) -> Result<Response<Incoming>, ClientError> {
     let authority = authority(&call.url);
     let failed = |error: hyper::Error| ClientError::Answer { authority: authority.clone(), text: error.to_string() };
-    let stream =
-        connect(&call.url).await.map_err(|source| ClientError::Connect { authority: authority.clone(), source })?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let unreached = |source| ClientError::Connect { authority: authority.clone(), source };
+    let sent = match socket_of(&call.url) {
+        Some(path) => exchange(UnixStream::connect(path).await.map_err(unreached)?, request(call, UNIX_HOST)).await,
+        None => exchange(connect(&call.url).await.map_err(unreached)?, request(call, &authority)).await,
+    };
+    sent.map_err(failed)
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(async move {
         // The sender sees the same failure and reports it.
         let _ = connection.await;
     });
-    sender.send_request(request(call, &authority)).await.map_err(failed)
+    sender.send_request(request).await
 }
 
 fn request(call: Call, authority: &str) -> Request<Full<Bytes>> {
@@ -139,6 +173,9 @@ pub(super) fn target(url: &Uri) -> Uri {
 
 /// Whom the URL names: host and port.
 pub(super) fn authority(url: &Uri) -> String {
+    if let Some(path) = socket_of(url) {
+        return path.display().to_string();
+    }
     url.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default()
 }
 

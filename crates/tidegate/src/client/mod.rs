@@ -111,10 +111,15 @@ impl Server {
     /// Judges the words about the server.
     pub(crate) fn of(args: &ServerArgs) -> Result<Self, Complaint> {
         let base = http::url(&args.api)?;
-        let authority = base.authority().map(|authority| authority.as_str()).unwrap_or_default();
+        let (scheme, authority) = (base.scheme_str().unwrap_or_default(), base.authority());
+        let authority = authority.map(|authority| authority.as_str()).unwrap_or_default();
         let account = args.account.as_deref().map(|text| parsed::<AccountId>("--account", text)).transpose()?;
         let region = args.region.as_deref().map(region_named).transpose()?;
-        Ok(Self { base: format!("http://{authority}"), realm: RealmWish { account, region }, keys: Keys::of_shell() })
+        Ok(Self {
+            base: format!("{scheme}://{authority}"),
+            realm: RealmWish { account, region },
+            keys: Keys::of_shell(),
+        })
     }
 
     /// The server at this URL, with its own account and region.

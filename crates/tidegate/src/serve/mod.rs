@@ -3,6 +3,7 @@
 
 pub(crate) mod answer;
 mod api_tls;
+mod attaching;
 pub(crate) mod aws;
 mod descriptors;
 pub(crate) mod directory;
@@ -15,7 +16,7 @@ pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod link;
 pub(crate) mod listen;
-mod notify;
+pub(crate) mod notify;
 pub(crate) mod objects;
 pub(crate) mod own;
 mod owner;
@@ -50,7 +51,7 @@ use topology::observed::Fact;
 use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 
-pub(crate) use up::{configuration, up};
+pub(crate) use up::{configuration, log_to_stderr, up};
 
 use crate::ca::AuthorityError;
 use crate::config::{Config, Delays};
@@ -67,6 +68,7 @@ use limits::{
     ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, METRICS_CONNECTIONS_MAX, ROOTS_BYTES_MAX, TRIALS_MAX,
 };
 use link::Link;
+use link::office::Newest;
 use listen::{Door, Places};
 use runs::Runs;
 use tls::Development;
@@ -279,13 +281,6 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
             Some(ApiTls::open(&config, &authority, at).map_err(StartError::ApiTls)?)
         }
     };
-    let link = match link {
-        None => None,
-        Some(listener) => {
-            let link = Link::open(config.data_dir.as_deref(), link_connections_max).map_err(StartError::Link)?;
-            Some((listener, Arc::new(link)))
-        }
-    };
     let mut control = Control::open(directory.store()?, settings(&config, &ends), mint()?)?;
     let book = Arc::new(directory.log_book()?);
     control.keep_logs(Arc::clone(&book))?;
@@ -299,7 +294,7 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
     let usage: Option<Arc<dyn UsageKeeper>> = Some(Arc::new(Keeper(Arc::clone(&reports))));
     let client_connections_max = Some(shares.public);
     let run = runs.current();
-    let cookie_key = Some(directory.cookie_key()?);
+    let cookie_key = directory.cookie_key()?;
     let lines = Some(lines);
     let wired = PlaneConfig {
         run,
@@ -309,14 +304,24 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         spans,
         usage,
         client_connections_max,
-        cookie_key,
+        cookie_key: Some(cookie_key.clone()),
         engine,
         ..PlaneConfig::default()
     };
     let plane_config = plane_config(&config, &authority, wired)?;
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);
-    let (mailbox, desk) = Mailbox::new(control, publisher(&plane));
+    let newest = Arc::<Newest>::default();
+    let (mailbox, desk) = Mailbox::new(control, publisher(&plane, &newest));
+    let link = match link {
+        None => None,
+        Some(listener) => {
+            let (mailbox, plane, blocked_connect) = (mailbox.clone(), plane.clone(), config.blocked_connect);
+            let told = link::office::Told { newest, mailbox, plane, cookie_key, blocked_connect };
+            let link = Link::open(config.data_dir.as_deref(), link_connections_max, told).map_err(StartError::Link)?;
+            Some((listener, Arc::new(link)))
+        }
+    };
     // Empty until here, and only here is it filled.
     let _ = reports.set(mailbox.clone());
     let thread = desk.start().map_err(StartError::Thread)?;
@@ -567,9 +572,9 @@ impl UsageKeeper for Keeper {
 }
 
 /// Traffic takes each new snapshot; the log tells which rows made it, without what is in them.
-fn publisher(plane: &Plane) -> Publish {
-    let plane = plane.clone();
-    Box::new(move |Committed { snapshot, changes }| {
+fn publisher(plane: &Plane, newest: &Arc<Newest>) -> Publish {
+    let (plane, newest) = (plane.clone(), Arc::clone(newest));
+    Box::new(move |Committed { snapshot, changes, estate }| {
         for changes in changes.iter().flatten() {
             let (account, region) = (changes.realm.account, &changes.realm.region);
             for row in &changes.rows {
@@ -577,7 +582,9 @@ fn publisher(plane: &Plane) -> Publish {
                 tracing::debug!(revision = snapshot.revision, %account, %region, table = row.table.as_str(), key = row.key, change);
             }
         }
+        let revision = snapshot.revision;
         plane.publish(snapshot);
+        newest.take(revision, estate);
     })
 }
 
@@ -590,6 +597,6 @@ fn mint() -> Result<Mint, StartError> {
 }
 
 /// Randomness from the system, by way of the standard library's own hasher keys. Ids are names, not secrets.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }

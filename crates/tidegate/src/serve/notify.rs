@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::given::unix_address;
 
 /// Who is told, and how often it wants to hear that the server lives.
-pub(super) struct Manager {
+pub(crate) struct Manager {
     socket: Option<(UnixDatagram, SocketAddr)>,
-    pub(super) watchdog: Option<Duration>,
+    pub(crate) watchdog: Option<Duration>,
 }
 
 impl Manager {
     /// The one that the environment names.
-    pub(super) fn of_environment() -> Self {
+    pub(crate) fn of_environment() -> Self {
         let variable = |name| std::env::var(name).ok();
         let is_ours = variable("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().to_string());
         let micros = variable("WATCHDOG_USEC").filter(|_| is_ours).and_then(|micros| micros.parse().ok());
@@ -34,7 +34,7 @@ impl Manager {
     }
 
     /// Tells a state, such as `READY=1`.
-    pub(super) fn tell(&self, state: &str) {
+    pub(crate) fn tell(&self, state: &str) {
         let Some((socket, address)) = &self.socket else { return };
         if let Err(error) = socket.send_to_addr(state.as_bytes(), address) {
             tracing::warn!(%error, state, "the service manager was not told");

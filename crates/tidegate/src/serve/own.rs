@@ -16,6 +16,7 @@ use topology::arn::{ElbArn, ElbResource};
 use wire::ServiceId;
 
 use super::answer::{self, Answer, Declined};
+use super::attaching::attach_refusal;
 use super::limits::{ASKED_BYTES_MAX, OWN_BODY_BYTES_MAX};
 use super::owner::Owner;
 use super::tls::Development;
@@ -317,27 +318,8 @@ async fn lease(state: &Arc<State>, owner: &Owner, body: &Bytes) -> Result<Answer
     Ok(lease::answer(state, realm, attached, place))
 }
 
-/// An attachment that cannot be: the code tells the command what to make of it, the candidates what to name.
+/// An attachment that cannot be.
 fn refuse_attaching(error: &AttachError) -> Answer {
-    let (status, code) = match error {
-        AttachError::Ambiguous { .. } => (StatusCode::CONFLICT, "AMBIGUOUS"),
-        AttachError::NoSubnet(_)
-        | AttachError::UnknownSubnet(_)
-        | AttachError::UnknownInstance(_)
-        | AttachError::UnknownGroup(_)
-        | AttachError::UnknownListener(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
-        AttachError::NotAttached | AttachError::NotListening | AttachError::OtherPorts { .. } => {
-            (StatusCode::NOT_FOUND, "NOT_ATTACHED")
-        }
-        AttachError::BeyondLoopback(_) | AttachError::SocketTaken(_) | AttachError::Unusable(_) => {
-            (StatusCode::CONFLICT, "UNUSABLE")
-        }
-        AttachError::SubnetFull => (StatusCode::CONFLICT, "SUBNET_FULL"),
-        AttachError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "STORE"),
-    };
-    let candidates = match error {
-        AttachError::Ambiguous { candidates, .. } => candidates.as_slice(),
-        _ => &[],
-    };
-    answer::json(status, &json!({ "code": code, "message": error.to_string(), "candidates": candidates }))
+    let (status, body) = attach_refusal(error);
+    answer::json(status, &body)
 }

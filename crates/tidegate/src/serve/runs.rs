@@ -62,7 +62,7 @@ impl Runs {
     }
 
     /// This run.
-    pub(super) const fn current(&self) -> Run {
+    pub(crate) const fn current(&self) -> Run {
         self.current
     }
 

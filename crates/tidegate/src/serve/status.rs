@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use topology::arn::{ElbArn, ElbResource};
 use topology::estate::{RealmEstate, StageKey};
 use topology::id::{ApiId, LogGroupName, Realm, StageName};
+use topology::resource::attachment::Attachment;
 use topology::resource::load_balancer::BalancerState;
 use topology::resource::rest_stage::{canary_log_group, execution_log_group};
 use topology::resource::target_group::TargetGroup;
@@ -32,7 +33,7 @@ pub(super) fn of_realms((state, snapshot): (&State, &Snapshot), census: &Census)
             "resources": counts(estate),
             "urls": urls(state, realm, estate),
             "domains": domains(state, estate),
-            "attachments": attachments(estate),
+            "attachments": attachments(estate, |_| true),
             "listener_sockets": listener_sockets(state, realm, estate),
             "internet_listeners": internet_listeners(state, realm, estate),
             "log_groups": log_groups(realm, estate),
@@ -101,8 +102,9 @@ fn domains(state: &State, estate: &RealmEstate) -> Vec<Value> {
     told.collect()
 }
 
-fn attachments(estate: &RealmEstate) -> Vec<Value> {
-    let told = estate.attachments.values().filter_map(|attachment| {
+/// What is attached, as far as `is_told`.
+pub(super) fn attachments(estate: &RealmEstate, is_told: impl Fn(&Attachment) -> bool) -> Vec<Value> {
+    let told = estate.attachments.values().filter(|attachment| is_told(attachment)).filter_map(|attachment| {
         let interface = estate.network_interfaces.get(&attachment.interface)?;
         Some(json!({
             "interface": interface.id,
@@ -111,6 +113,7 @@ fn attachments(estate: &RealmEstate) -> Vec<Value> {
             "port": attachment.port,
             "host": attachment.host,
             "lease": attachment.lease,
+            "agent": attachment.agent,
         }))
     });
     told.collect()

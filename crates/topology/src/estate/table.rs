@@ -117,6 +117,20 @@ impl<K, V> Table<K, V> {
     }
 }
 
+impl<K: Clone, V> Table<K, V> {
+    /// The resources that are to be kept, which both tables share.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&K, &V) -> bool) -> Self {
+        let kept: Vec<Entry<K, V>> = self.entries().filter(|entry| keep(&entry.key, &entry.value)).cloned().collect();
+        let mut left = kept.into_iter();
+        let chunks = std::iter::from_fn(|| {
+            let chunk: Vec<_> = left.by_ref().take(CHUNK_MAX).collect();
+            (!chunk.is_empty()).then(|| Arc::new(chunk))
+        });
+        Self { chunks: Arc::new(chunks.collect()) }
+    }
+}
+
 impl<K: Ord, V> Table<K, V> {
     /// The chunk that this key belongs to, if there is any, and the key's place in it, or where it would be.
     fn place(&self, key: &K) -> (usize, Result<usize, usize>) {

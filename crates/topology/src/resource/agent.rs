@@ -22,6 +22,8 @@ pub enum Standing {
     Quarantined,
     /// A person has shut it out, for good.
     Revoked,
+    /// It is the process that looks: in its own slice alone, never in a store.
+    Here,
 }
 
 /// An agent.

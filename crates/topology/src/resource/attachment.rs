@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{IdError, InstanceId, NetworkInterfaceId};
+use crate::id::{AgentId, IdError, InstanceId, NetworkInterfaceId};
 
 /// What a program serves, as users name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,9 @@ pub struct Attachment {
     pub host: ServedAt,
     /// Whether it lives only as long as a client says so: it is not kept over a restart.
     pub lease: bool,
+    /// The agent on whose machine it is served; `None` is the machine of the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
 }
 
 impl Attachment {

@@ -297,6 +297,8 @@ pub struct AgentPlace {
     pub generation: u64,
     /// Whether it may carry anything: neither quarantined nor revoked.
     pub is_active: bool,
+    /// Whether it is this process.
+    pub is_here: bool,
     /// Whether it has come with the newest generation, so that it may come with no other.
     pub is_settled: bool,
 }
@@ -310,6 +312,7 @@ impl AgentPlace {
             native: agent.native.clone(),
             generation: agent.generation,
             is_active: agent.standing == Standing::Active,
+            is_here: agent.standing == Standing::Here,
             is_settled: agent.fallback.is_none(),
         }
     }
@@ -372,6 +375,20 @@ impl Fabric {
         let begin = self.agents.partition_point(|place| place.vpc < vpc);
         let end = self.agents.partition_point(|place| place.vpc <= vpc);
         self.agents.get(begin..end).unwrap_or_default()
+    }
+
+    /// Whether other processes carry a VPC: it has agents, and none of them is here.
+    #[must_use]
+    pub fn is_elsewhere(&self, vpc: VpcId) -> bool {
+        let agents = self.agents_of(vpc);
+        !agents.is_empty() && !agents.iter().any(|agent| agent.is_here)
+    }
+
+    /// Whether an address of a VPC is a real one in the network of this process.
+    #[must_use]
+    pub fn is_native(&self, vpc: VpcId, address: Ipv4Addr) -> bool {
+        let here = self.agents_of(vpc).iter().filter(|agent| agent.is_here);
+        here.flat_map(|agent| &agent.native).any(|block| block.contains(&address))
     }
 
     /// The agent of this id.

@@ -6,4 +6,5 @@ mod compile;
 mod explain;
 mod recompile;
 mod rest;
+mod slice;
 mod world;

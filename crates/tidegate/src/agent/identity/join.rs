@@ -104,9 +104,10 @@ fn keep(
     (gateways, native): (&[String], &[Ipv4Net]),
     (directory, key): (&Path, &KeyPair),
 ) -> Result<Identity, IdentityError> {
-    let Enrolled { agent, realm, vpc, zones, generation, certificate, authority } = enrolled;
+    let Enrolled { agent, realm, vpc, zones, generation, certificate, authority, cookie_key, blocked_connect_ms } =
+        enrolled;
     let (gateways, native) = (gateways.to_vec(), native.to_vec());
-    let said = Said { agent, realm, vpc, zones, gateways, native, generation };
+    let said = Said { agent, realm, vpc, zones, gateways, native, cookie_key, blocked_connect_ms, generation };
     let identity = Identity::of(directory, said, (key.serialize_pem(), certificate, authority))?;
     identity.keep()?;
     Ok(identity)

@@ -79,7 +79,7 @@ pub(crate) enum IdentityError {
 }
 
 /// What an agent is, as its directory says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Said {
     /// Its id.
@@ -94,8 +94,19 @@ pub(crate) struct Said {
     pub(crate) gateways: Vec<String>,
     /// The blocks of the VPC that are real addresses here.
     pub(crate) native: Vec<Ipv4Net>,
+    /// By what cookies of the load balancers of its VPC are sealed, in Base64.
+    pub(crate) cookie_key: String,
+    /// How long a connection that is dropped stays silent, in milliseconds, where the gateway does not do as AWS does.
+    pub(crate) blocked_connect_ms: Option<u64>,
     /// Which of its certificates it has; the certificate itself says it too, and counts.
     pub(crate) generation: u64,
+}
+
+impl std::fmt::Debug for Said {
+    /// Without the key of cookies.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}", self.agent, self.vpc)
+    }
 }
 
 /// An agent that was enrolled.
@@ -179,6 +190,16 @@ impl Identity {
     /// What the agent is.
     pub(crate) fn said(&self) -> &Said {
         &self.said
+    }
+
+    /// When the certificate begins to be valid, and when it ends.
+    pub(crate) fn times(&self) -> (SystemTime, SystemTime) {
+        (self.begins, self.ends)
+    }
+
+    /// What nobody but the agent knows.
+    pub(crate) fn secret(&self) -> Vec<u8> {
+        self.key.as_bytes().to_vec()
     }
 
     /// When to renew the certificate: at two thirds of its life.

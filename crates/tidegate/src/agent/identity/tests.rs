@@ -38,6 +38,8 @@ impl Place {
             zones: BTreeSet::from(["us-east-1a".parse().unwrap()]),
             gateways: vec!["gateway:7443".to_owned()],
             native: vec!["10.0.0.0/24".parse().unwrap()],
+            cookie_key: String::new(),
+            blocked_connect_ms: None,
             generation: 1,
         };
         let certificate = self.certified(&csr(&key).unwrap(), AGENT_ID, 1);

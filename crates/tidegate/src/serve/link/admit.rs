@@ -6,10 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use control::enrolment::AgentName;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::OwnedSemaphorePermit;
+use topology::id::{AgentId, Realm};
 use topology::snapshot::fabric::AgentPlace;
 
 use super::{Admitted, Link, Refused};
-use crate::link::{AgentCertificate, CheckedRequest, Lane};
+use crate::link::{AgentCertificate, CheckedRequest, Lane, LinkAuthority};
+use crate::mailbox::Mailbox;
 use crate::serve::State;
 use crate::serve::limits::LINK_CONNECTIONS_PER_AGENT_MAX;
 
@@ -30,18 +32,17 @@ pub(super) async fn admit(
     let is_plain = |known: &&AgentPlace| known.is_active && known.is_settled && known.generation == generation;
     let snapshot = state.plane.snapshot();
     let known = snapshot.realms.iter().find(|held| held.realm == realm).and_then(|held| held.fabric.agent(agent));
-    let (vpc, zones) = match known.filter(is_plain) {
-        Some(known) => (known.vpc, known.zones.clone()),
+    let vpc = match known.filter(is_plain) {
+        Some(known) => known.vpc,
         None => {
             let named = realm.clone();
             let asked = state
                 .mailbox
                 .work("admit an agent", move |control, now| control.admit_agent(&named, (agent, generation), now));
-            let admitted = asked.await??;
-            (admitted.vpc, admitted.zones)
+            asked.await??.vpc
         }
     };
-    Ok(Admitted { realm, agent, vpc, zones, generation, lane, _place: place })
+    Ok(Admitted { realm, agent, vpc, generation, lane, place })
 }
 
 /// Whose a certificate is.
@@ -68,19 +69,18 @@ pub(crate) struct Renewed {
     pub(crate) generation: u64,
 }
 
-/// Gives an agent its next certificate, on a lane by which it was let in. What asks again on the same lane asks as who it has become.
-#[allow(dead_code, reason = "lanes ask for it, once they carry")]
-pub(crate) async fn renew(state: &State, admitted: &mut Admitted, csr: &[u8]) -> Result<Renewed, Refused> {
-    let link = state.link.as_ref().ok_or_else(|| Refused::new("NO_LINK", "the server has no listener of the link"))?;
+/// Gives an agent that has the certificate of this generation its next one.
+pub(super) async fn renew(
+    (authority, mailbox): (&LinkAuthority, &Mailbox),
+    (realm, agent, has): (Realm, AgentId, u64),
+    csr: &[u8],
+) -> Result<Renewed, Refused> {
     let request = CheckedRequest::read(csr).map_err(|why| Refused::new("MALFORMED", why.to_string()))?;
-    let (realm, agent, has) = (admitted.realm.clone(), admitted.agent, admitted.generation);
-    let renewed =
-        state.mailbox.work("renew an agent", move |control, now| control.renew_agent(&realm, (agent, has), now));
+    let named = realm.clone();
+    let renewed = mailbox.work("renew an agent", move |control, now| control.renew_agent(&named, (agent, has), now));
     let generation = renewed.await??;
-    let name = AgentName { realm: admitted.realm.clone(), agent, generation };
-    let chain = link.authority.certify(&request, &name);
+    let chain = authority.certify(&request, &AgentName { realm, agent, generation });
     let chain = chain.map_err(|why| Refused::new("AUTHORITY", why.to_string()))?;
-    admitted.generation = generation;
     tracing::info!(%agent, generation, "an agent has its next certificate");
     Ok(Renewed { chain, generation })
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use control::enrolment::{
     AgentName, ENROLMENT_BYTES_MAX, Enrolled, EnrolmentAnswer, EnrolmentError, EnrolmentRequest, Refusal,
 };
+use plane::link::carrier::gateway::Office as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -87,5 +88,7 @@ async fn enrol(state: &State, link: &Link, message: &[u8]) -> Result<Enrolled, R
         generation: agent.generation,
         certificate,
         authority: link.authority.certificate().to_owned(),
+        cookie_key: link.office.cookie_key(agent.vpc),
+        blocked_connect_ms: link.office.blocked_connect_ms(),
     })
 }

@@ -131,7 +131,7 @@ async fn take(
         Ok(admitted) => {
             let (agent, generation) = (admitted.agent, admitted.generation);
             tracing::debug!(%peer, %agent, generation, ?lane, "a lane was let in");
-            lanes::admitted(state, admitted, stream).await;
+            lanes::admitted(state, link, admitted, stream);
             Ok(())
         }
         Err(refused) => farewell(stream, refused).await,

@@ -6,29 +6,31 @@ mod bounds;
 mod enrol;
 pub(crate) mod lanes;
 mod listen;
+pub(super) mod office;
 pub(super) mod own;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 
 use bounds::{Bounds, Place};
-use topology::id::{AgentId, Realm, VpcId, Zone};
+use office::{LinkOffice, Told};
+use topology::id::{AgentId, Realm, VpcId};
 
 use crate::link::{Lane, LinkAuthority, server_config};
 
-#[allow(unused_imports, reason = "lanes ask for it, once they carry")]
-pub(crate) use admit::{Renewed, renew};
 pub(super) use listen::{accept, of_link};
 
 /// What the listener of the link has.
 pub(crate) struct Link {
-    authority: LinkAuthority,
+    authority: Arc<LinkAuthority>,
     tls: Arc<ServerConfig>,
     bounds: Bounds,
+    office: Arc<LinkOffice>,
 }
 
 impl fmt::Debug for Link {
@@ -39,16 +41,16 @@ impl fmt::Debug for Link {
 
 impl Link {
     /// By the authority of the data directory, with so many connections at most.
-    pub(super) fn open(data_dir: Option<&std::path::Path>, connections_max: usize) -> Result<Self, String> {
-        let authority = LinkAuthority::open(data_dir).map_err(|error| error.to_string())?;
+    pub(super) fn open(data_dir: Option<&Path>, connections_max: usize, told: Told) -> Result<Self, String> {
+        let authority = Arc::new(LinkAuthority::open(data_dir).map_err(|error| error.to_string())?);
         let tls = server_config(&authority)?;
-        Ok(Self { authority, tls, bounds: Bounds::new(connections_max) })
+        let office = Arc::new(LinkOffice::new(Arc::clone(&authority), told));
+        Ok(Self { authority, tls, bounds: Bounds::new(connections_max), office })
     }
 }
 
 /// A lane of an agent that was let in. Its place is free again once this is dropped.
 #[derive(Debug)]
-#[allow(dead_code, reason = "lanes read it, once they carry")]
 pub(crate) struct Admitted {
     /// The realm.
     pub(crate) realm: Realm,
@@ -56,13 +58,11 @@ pub(crate) struct Admitted {
     pub(crate) agent: AgentId,
     /// The VPC that it carries.
     pub(crate) vpc: VpcId,
-    /// The zones in which it does; empty is every zone of the VPC.
-    pub(crate) zones: std::collections::BTreeSet<Zone>,
     /// The generation of the certificate that it has.
     pub(crate) generation: u64,
     /// What the connection is for.
     pub(crate) lane: Lane,
-    _place: Place,
+    place: Place,
 }
 
 /// Why somebody is not let in.

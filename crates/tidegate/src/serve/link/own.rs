@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use topology::estate::RealmEstate;
 use topology::id::Realm;
 use topology::resource::agent::{Agent, Standing};
+use topology::time::Moment;
 
 use super::lanes;
-use crate::hour::iso;
+use crate::hour::{iso, wall_clock};
 use crate::serve::State;
 use crate::serve::answer::{self, Answer};
 use crate::serve::own::{stopped, wish};
@@ -50,13 +51,13 @@ fn of_realm(state: &State, realm: &Realm, estate: &Arc<RealmEstate>) -> Vec<Valu
 }
 
 fn shown(state: &State, realm: &Realm, agent: &Agent) -> Value {
-    let live = lanes::live(state, agent.id);
+    let live = state.link.as_ref().and_then(|link| lanes::live(state, &link.office, agent.id));
     let known = match (agent.standing, &live) {
         (Standing::Revoked, _) => "revoked",
         (Standing::Quarantined, _) => "quarantined",
-        (Standing::Active, None) => "lost",
-        (Standing::Active, Some(live)) if live.is_draining => "draining",
-        (Standing::Active, Some(_)) => "connected",
+        (Standing::Active | Standing::Here, None) => "lost",
+        (Standing::Active | Standing::Here, Some(live)) if live.is_draining => "draining",
+        (Standing::Active | Standing::Here, Some(_)) => "connected",
     };
     json!({
         "agent": agent.id,
@@ -64,7 +65,8 @@ fn shown(state: &State, realm: &Realm, agent: &Agent) -> Value {
         "zones": agent.zones,
         "state": known,
         "version": live.as_ref().map(|live| &live.version),
-        "last_seen": live.as_ref().map(|live| &live.last_seen),
+        "since": live.as_ref().map(|live| &live.since),
+        "last_seen": live.as_ref().map(|live| iso(Moment(wall_clock().0.saturating_sub_unsigned(live.heard_ms)))),
         "round_trip_ms": live.as_ref().map(|live| live.round_trip_ms),
         "connections": live.as_ref().map_or(0, |live| live.connections),
         "account_id": realm.account,

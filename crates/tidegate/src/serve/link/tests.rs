@@ -41,6 +41,7 @@ impl Place {
             host: ServedAt::Host(([127, 0, 0, 1], 1).into()),
             groups: Vec::new(),
             lease: false,
+            agent: None,
         };
         let vpc = running.state.mailbox.attach(realm, wish).await.unwrap().unwrap().vpc;
         Self { running, vpc, directory: tempfile::tempdir().unwrap() }
@@ -89,6 +90,15 @@ impl Place {
     }
 }
 
+/// Renews on a lane: whoever has it is of the next generation from then on.
+async fn renew(state: &State, lane: &mut Admitted, csr: &[u8]) -> Result<admit::Renewed, Refused> {
+    let authority = &state.link.as_ref().unwrap().authority;
+    let has = (lane.realm.clone(), lane.agent, lane.generation);
+    let renewed = admit::renew((authority, &state.mailbox), has, csr).await?;
+    lane.generation = renewed.generation;
+    Ok(renewed)
+}
+
 #[tokio::test]
 async fn an_agent_joins_is_let_in_and_renews() {
     let place = Place::new().await;
@@ -99,7 +109,6 @@ async fn an_agent_joins_is_let_in_and_renews() {
     let first = place.certificate("one");
     let mut lane = place.admit(&first).await.unwrap();
     assert_eq!((lane.agent, lane.vpc, lane.generation), (identity.said().agent, place.vpc, 1));
-    assert_eq!(lane.zones, identity.said().zones);
     for generation in 2..=3 {
         let renewed = renew(place.state(), &mut lane, &identity.renewal_csr().unwrap()).await.unwrap();
         identity.renewed(renewed.chain, renewed.generation).unwrap();

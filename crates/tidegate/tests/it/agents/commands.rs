@@ -13,7 +13,7 @@ fn agents_are_listed_and_outlive_the_server() {
     let told = gateway.json(&["agents"]);
     let wanted = serde_json::json!({ "agents": [{
         "agent": agent.enrolled.agent, "vpc": gateway.vpc, "zones": ["us-east-1b"], "state": "lost", "version": null,
-        "last_seen": null, "round_trip_ms": null, "connections": 0, "account_id": "000000000000", "region": "us-east-1",
+        "since": null, "last_seen": null, "round_trip_ms": null, "connections": 0, "account_id": "000000000000", "region": "us-east-1",
     }] });
     assert_eq!(told, wanted);
     assert_eq!(gateway.json(&["agents", "--region", "us-west-1"]), serde_json::json!({ "agents": [] }));

@@ -1,0 +1,121 @@
+"""The link between machines: an agent of the VPC dials the gateway and carries requests to the targets on its side, judged on both sides, and nobody carries
+them where no agent is."""
+
+import atexit
+import time
+
+import harness
+import build  # harness finds it
+from agents import Agent
+from harness import equal, until
+
+
+class Scene:
+    """A gateway, a stack, and an agent to which the targets are attached."""
+
+    def __init__(self):
+        self.agent, self.backends = None, []
+        self.server = harness.Server(args=["--link", "127.0.0.1:0"], config="[timeouts]\nblocked_connect = \"2s\"\n")
+        atexit.register(self.close)
+        self.aws = self.server.clients()
+        self.stack = build.build(self.aws, name="orders")
+        self.backends = [harness.Backend("orders-a"), harness.Backend("orders-b")]
+        self.agent = Agent(self.server, self.stack["vpc"])
+        build.attach(self.stack, [backend.address for backend in self.backends], harness.binary(), self.agent.env())
+        build.register(self.aws.elbv2, self.stack)
+        until("its targets are healthy", self.healthy, 30)
+
+    def healthy(self):
+        listed = self.aws.elbv2.describe_target_health(TargetGroupArn=self.stack["tg"])["TargetHealthDescriptions"]
+        return {target["TargetHealth"]["State"] for target in listed} == {"healthy"}
+
+    def get(self, path="/hello", **options):
+        return harness.request(self.server.api, f"/_aws/execute-api/{self.stack['api']}{path}", **options)
+
+    def close(self):
+        if self.agent:
+            self.agent.close()
+        for backend in self.backends:
+            backend.kill()
+        self.server.close()
+
+
+shared = harness.once(Scene)
+
+
+def test_requests_cross_the_link_and_explain_says_who_carried_them():
+    scene = shared()
+    answer = scene.get()
+    equal(answer.status, 200, answer.text)
+    assert "orders-" in answer.text, answer.text
+    explained = scene.server.explain(answer.id).json
+    hops = [(hop["kind"], hop["verdict"]) for hop in explained["hops"]]
+    for kind in ("link", "security-group", "listener", "rule", "target-group", "target"):
+        assert (kind, "pass") in hops, hops
+    assert scene.agent.id in str(explained), explained
+
+
+def test_bodies_cross_in_both_directions():
+    scene = shared()
+    answer = scene.get("/echo", method="POST", body=b"x" * 300_000)
+    equal(answer.status, 200, answer.text[:200])
+
+
+def test_a_group_that_denies_is_explained_from_both_sides():
+    scene = shared()
+    mine = [{"Name": "group-id", "Values": [scene.stack["target_sg"]]}]
+    rules = [rule for rule in scene.aws.ec2.describe_security_group_rules(Filters=mine)["SecurityGroupRules"] if not rule["IsEgress"]]
+    ids = [rule["SecurityGroupRuleId"] for rule in rules]
+    permissions = scene.aws.ec2.describe_security_groups(GroupIds=[scene.stack["target_sg"]])["SecurityGroups"][0]["IpPermissions"]
+    scene.aws.ec2.revoke_security_group_ingress(GroupId=scene.stack["target_sg"], SecurityGroupRuleIds=ids)
+    try:
+        until("the agent knows", lambda: scene.get().status == 504, 10)
+        explained = scene.server.explain(scene.get().id).json
+        equal(explained["reason"], "SG_INGRESS_DENIED", str(explained))
+    finally:
+        scene.aws.ec2.authorize_security_group_ingress(GroupId=scene.stack["target_sg"], IpPermissions=permissions)
+    until("it is admitted again", lambda: scene.get().status == 200, 20)
+
+
+def test_without_an_agent_nobody_carries_and_with_one_again_somebody_does():
+    scene = shared()
+    scene.agent.kill()
+    until("it is missed", lambda: scene.get().status == 503, 20)
+    explained = scene.server.explain(scene.get().id).json
+    equal(explained["reason"], "LINK_NO_CONNECTOR", str(explained))
+    scene.agent.start()
+    until("it carries again", lambda: scene.get().status == 200, 20)
+
+
+def test_an_agent_that_goes_down_in_order_finishes_what_is_under_way():
+    scene = shared()
+    scene.agent.stop()
+    equal(scene.agent.process.returncode, 0, scene.agent.tail())
+    scene.agent.start()
+    until("it carries again", lambda: scene.get().status == 200, 20)
+
+
+def test_agents_are_listed_and_one_that_is_revoked_is_shut_out_within_a_second():
+    scene = shared()
+    second = Agent(scene.server, scene.stack["vpc"])
+    try:
+        listed = scene.server.tidegate("agents", "--output", "json").json["agents"]
+        states = {agent["agent"]: agent["state"] for agent in listed}
+        equal((states[scene.agent.id], states[second.id]), ("connected", "connected"), str(listed))
+        scene.server.tidegate("agent", "revoke", second.id)
+        began = time.monotonic()
+
+        def is_out():
+            listed = scene.server.tidegate("agents", "--output", "json").json["agents"]
+            found = [agent for agent in listed if agent["agent"] == second.id]
+            return found[0]["state"] == "revoked" and not found[0]["connections"]
+
+        until("it is shut out", is_out, 5)
+        assert time.monotonic() - began < 5
+        equal(scene.get().status, 200)
+    finally:
+        second.close()
+
+
+if __name__ == "__main__":
+    harness.main()
