@@ -1,6 +1,7 @@
-//! What the fuzz target and the tests run: hostile bytes where an OpenAPI document should be. It must be read or refused within its
-//! bounds, and what is read must be the same again when it is written as YAML. Nothing else calls this.
+//! What the fuzz targets and the tests run: hostile bytes where an OpenAPI document should be, or what is said where an agent is enrolled.
+//! They must be read or refused within their bounds, and what is read must be the same again when it is written. Nothing else calls this.
 
+use crate::enrolment::{AgentName, EnrolmentAnswer, EnrolmentRequest, Token};
 use crate::ops::gateway_common::document::{parse, to_yaml};
 use crate::ops::{apigateway, apigatewayv2};
 
@@ -23,21 +24,69 @@ pub fn document(data: &[u8]) {
     }
 }
 
+/// Reads the bytes as each of the things that are said where an agent is enrolled.
+///
+/// # Panics
+/// When what was read does not read back, or could be written in two ways.
+pub fn enrolment(data: &[u8]) {
+    if let Ok(request) = EnrolmentRequest::read(data) {
+        let written = serde_json::to_vec(&request).unwrap_or_default();
+        assert!(EnrolmentRequest::read(&written).is_ok_and(|again| again == request));
+    }
+    if let Ok(answer) = EnrolmentAnswer::read(data) {
+        let written = serde_json::to_vec(&answer).unwrap_or_default();
+        assert!(EnrolmentAnswer::read(&written).is_ok_and(|again| again == answer));
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(token) = text.parse::<Token>() {
+        assert!(token.expose() == text, "a token has one spelling");
+    }
+    if let Ok(name) = text.parse::<AgentName>() {
+        assert!(name.to_string() == text, "a name has one spelling");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn past_crashes_are_answered() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/regressions/openapi");
-        let mut replayed = 0;
-        for entry in std::fs::read_dir(folder).expect("the folder stands").flatten() {
-            if entry.path().extension().is_none_or(|extension| extension != "md") {
-                document(&std::fs::read(entry.path()).expect("bytes"));
-                replayed += 1;
+        for (target, run) in [("openapi", document as fn(&[u8])), ("enrolment", enrolment)] {
+            let folder = format!("{}/../../fuzz/regressions/{target}", env!("CARGO_MANIFEST_DIR"));
+            let mut replayed = 0;
+            for entry in std::fs::read_dir(folder).expect("the folder stands").flatten() {
+                if entry.path().extension().is_none_or(|extension| extension != "md") {
+                    run(&std::fs::read(entry.path()).expect("bytes"));
+                    replayed += 1;
+                }
+            }
+            assert!(replayed > 0, "{target}: there is at least one");
+        }
+    }
+
+    /// Sound ones with a byte changed, taken away or doubled: what is read of them must still be of one spelling.
+    #[test]
+    fn altered_messages_of_an_enrolment_never_panic() {
+        let sound = [
+            r#"{"version":1,"secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","native":["10.0.0.0/24"],"csr":"AQID"}"#,
+            r#"{"code":"TOKEN_USED","message":"why"}"#,
+            "tidegate://000000000000/us-east-1/agent/agent-00000000000000001?generation=18446744073709551615",
+            include_str!("../../../fuzz/regressions/enrolment/token"),
+        ];
+        for text in sound {
+            let bytes = text.as_bytes();
+            enrolment(bytes);
+            for at in 0..bytes.len() {
+                for other in [0, b'0', b'A', b'=', b'"', 0xff] {
+                    let mut altered = bytes.to_vec();
+                    altered[at] = other;
+                    enrolment(&altered);
+                }
+                enrolment(&[&bytes[..at], &bytes[at + 1..]].concat());
+                enrolment(&[&bytes[..at], &bytes[at..at + 1], &bytes[at..]].concat());
             }
         }
-        assert!(replayed > 0, "there is at least one");
     }
 
     /// A small generator: pieces of both grammars in a fixed pseudo-random order, so that a failure comes again.

@@ -13,6 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use topology::net::IpNet;
 
+use crate::client::http::local_address;
+
 /// How long a connection may take to be made, with the proxy's answer.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a peer may leave sent bytes, or a question whether it is there, without an answer. Above: the connection is broken.
@@ -93,8 +95,12 @@ fn watched(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// The proxy for a gateway, by the variables that other programs read too: `HTTPS_PROXY` or `https_proxy`, but for what `NO_PROXY` or
-/// `no_proxy` lists.
+/// `no_proxy` lists, and for this machine itself.
 fn proxy_for((host, port): (&str, u16), variable: impl Fn(&str) -> Option<String>) -> io::Result<Option<Proxy>> {
+    if local_address(host).is_some_and(|address| address.is_loopback()) {
+        // Seen from a proxy it would be another machine.
+        return Ok(None);
+    }
     let first = |names: [&str; 2]| names.into_iter().find_map(|name| variable(name).filter(|text| !text.is_empty()));
     let Some(url) = first(["HTTPS_PROXY", "https_proxy"]) else { return Ok(None) };
     let excepted = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
@@ -247,6 +253,9 @@ mod tests {
             ("[2001:db8::1]:443", "[2001:db8::1]:443", true),
             ("[2001:db8::1]:80", "[2001:db8::1]:443", false),
             ("", "example.com:443", false),
+            ("", "127.0.0.2:443", true),
+            ("", "[::1]:443", true),
+            ("", "localhost:443", true),
             (",", "example.com:443", false),
         ] {
             let found = proxy("http://proxy:1", excepted, gateway).unwrap();

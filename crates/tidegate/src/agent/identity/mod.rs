@@ -268,4 +268,6 @@ fn own_certificate(certificate: &str, key: &str, agent: AgentId) -> Result<Agent
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
