@@ -10,7 +10,7 @@ use thiserror::Error;
 use topology::estate::RealmEstate;
 use topology::id::{AgentId, Realm, TokenHash, VpcId, Zone};
 use topology::net::Ipv4Net;
-use topology::resource::agent::{Agent, AgentToken, Bearer, Standing, TokenState};
+use topology::resource::agent::{Agent, AgentToken, Bearer, Knows, Standing, TokenState};
 use topology::time::Moment;
 use wire::Fault;
 
@@ -233,7 +233,7 @@ fn forget_tokens(estate: &mut RealmEstate, vpc: VpcId, now: Moment) {
 pub(crate) fn enrol(
     estate: &mut RealmEstate,
     mint: &mut Mint,
-    (secret, native): (&TokenSecret, &[Ipv4Net]),
+    (secret, native, knows): (&TokenSecret, &[Ipv4Net], &Knows),
     now: Moment,
 ) -> Result<Agent, AgentError> {
     let token = estate.agent_tokens.get(&secret.hash()).cloned().ok_or(AgentError::TokenUnknown)?;
@@ -260,6 +260,7 @@ pub(crate) fn enrol(
         fallback: None,
         since: now,
         standing: Standing::Active,
+        knows: knows.clone(),
         enrolled: now,
     };
     close(estate, token.hash, TokenState::Used);
@@ -317,13 +318,15 @@ pub(crate) fn admit(
 pub(crate) fn renew(
     estate: &mut RealmEstate,
     (id, generation): (AgentId, u64),
+    knows: &Knows,
     now: Moment,
 ) -> Result<Judged<u64>, AgentError> {
     let agent = standing(estate, id)?;
     match agent.bearer(generation, now) {
         Bearer::Newest | Bearer::Before => {
             let next = agent.generation + 1;
-            estate.agents.insert(id, Agent { generation: next, fallback: Some(generation), since: now, ..agent });
+            let (fallback, knows) = (Some(generation), knows.clone());
+            estate.agents.insert(id, Agent { generation: next, fallback, since: now, knows, ..agent });
             Ok(Ok(next))
         }
         Bearer::Late | Bearer::Copy => Ok(Err(shut_out(estate, id))),

@@ -8,7 +8,7 @@ use topology::estate::{Estate, RealmEstate};
 use topology::id::{AgentId, Realm};
 use topology::net::Ipv4Net;
 use topology::observed::{Anomaly, Fact, HealthSince, Observed, TargetKey};
-use topology::resource::agent::Agent;
+use topology::resource::agent::{Agent, Knows};
 use topology::resource::target_group::Target;
 use topology::time::Moment;
 use wire::{Fault, Output, ServiceId};
@@ -201,17 +201,18 @@ impl Control {
         self.change(realm, |draft, sources| agent::token(Arc::make_mut(draft), sources.mint, realm, (wish, now)))
     }
 
-    /// Enrols an agent and uses its token up, in one. `native` are the blocks of the VPC that are real addresses in its network.
+    /// Enrols an agent and uses its token up, in one. `native` are the blocks of the VPC that are real addresses in its network, `knows` the
+    /// authorities that its certificate is going to tell of.
     ///
     /// # Errors
     /// See [`AgentError`].
     pub fn enrol_agent(
         &mut self,
         realm: &Realm,
-        (secret, native): (&TokenSecret, &[Ipv4Net]),
+        who: (&TokenSecret, &[Ipv4Net], &Knows),
         now: Moment,
     ) -> Result<Agent, AgentError> {
-        self.change(realm, |draft, sources| agent::enrol(Arc::make_mut(draft), sources.mint, (secret, native), now))
+        self.change(realm, |draft, sources| agent::enrol(Arc::make_mut(draft), sources.mint, who, now))
     }
 
     /// The realm whose token has this secret, whatever became of it.
@@ -233,8 +234,13 @@ impl Control {
     ///
     /// # Errors
     /// See [`AgentError`].
-    pub fn renew_agent(&mut self, realm: &Realm, who: (AgentId, u64), now: Moment) -> Result<u64, AgentError> {
-        self.judge_agent(realm, |estate| agent::renew(estate, who, now))
+    pub fn renew_agent(
+        &mut self,
+        realm: &Realm,
+        (who, knows): ((AgentId, u64), &Knows),
+        now: Moment,
+    ) -> Result<u64, AgentError> {
+        self.judge_agent(realm, |estate| agent::renew(estate, who, knows, now))
     }
 
     /// Shuts an agent out until a person decides.

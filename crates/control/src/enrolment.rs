@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use topology::id::{AgentId, Realm, VpcId, Zone};
+use topology::id::{AgentId, AuthorityPin, Realm, VpcId, Zone};
 use topology::net::Ipv4Net;
 
 use crate::agent::TokenSecret;
@@ -31,28 +31,10 @@ pub const ENROLMENT_BYTES_MAX: usize = 16 * 1024;
 /// The name by which a gateway is known to agents, whatever host they reach it at.
 pub const GATEWAY_NAME: &str = "gateway.tidegate.link";
 
-/// The SHA-256 of an authority's public key (its SubjectPublicKeyInfo, RFC 5280, 4.1).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Pin([u8; 32]);
-
-impl Pin {
-    /// That of a public key in DER.
-    #[must_use]
-    pub fn of(public_key: &[u8]) -> Self {
-        Self(Sha256::digest(public_key).into())
-    }
-}
-
-impl fmt::Display for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+/// The pin of the authority that has this public key, in DER.
+#[must_use]
+pub fn pin_of_key(public_key: &[u8]) -> AuthorityPin {
+    AuthorityPin::from_bytes(Sha256::digest(public_key).into())
 }
 
 /// A token: whose agent it makes, what proves that, and whom to say it to.
@@ -63,7 +45,7 @@ pub struct Token {
     /// What proves it.
     pub secret: TokenSecret,
     /// The authority of the gateway that made it.
-    pub pin: Pin,
+    pub pin: AuthorityPin,
 }
 
 /// Why a text is no token.
@@ -86,7 +68,7 @@ impl Token {
     pub fn expose(&self) -> String {
         let mut bytes = vec![TOKEN_VERSION];
         bytes.extend(self.secret.expose());
-        bytes.extend(self.pin.0);
+        bytes.extend(self.pin.as_bytes());
         bytes.extend(self.realm.to_string().bytes());
         let sum = Sha256::digest(&bytes);
         bytes.extend(sum.iter().take(SUM_BYTES));
@@ -114,7 +96,7 @@ impl FromStr for Token {
         let (secret, rest) = rest.split_first_chunk::<32>().ok_or(TokenError::Altered)?;
         let (pin, realm) = rest.split_first_chunk::<32>().ok_or(TokenError::Altered)?;
         let realm = std::str::from_utf8(realm).ok().and_then(realm_of).ok_or(TokenError::Altered)?;
-        Ok(Self { realm, secret: TokenSecret::from_bytes(*secret), pin: Pin(*pin) })
+        Ok(Self { realm, secret: TokenSecret::from_bytes(*secret), pin: AuthorityPin::from_bytes(*pin) })
     }
 }
 
@@ -269,7 +251,7 @@ pub struct Enrolled {
     pub generation: u64,
     /// The certificate, in PEM.
     pub certificate: String,
-    /// The authority's, in PEM.
+    /// Those of the authorities that it is to believe, in PEM.
     pub authority: String,
     /// By what cookies of the load balancers of its VPC are sealed, in Base64.
     pub cookie_key: String,
@@ -306,7 +288,7 @@ mod tests {
     }
 
     fn token() -> Token {
-        Token { realm: realm(), secret: TokenSecret::from_bytes([0xa5; 32]), pin: Pin::of(b"a key") }
+        Token { realm: realm(), secret: TokenSecret::from_bytes([0xa5; 32]), pin: pin_of_key(b"a key") }
     }
 
     #[test]

@@ -65,12 +65,12 @@ macro_rules! serde_as_text {
 pub(crate) use serde_as_text;
 
 mod certificate;
+mod digest;
 mod name;
-mod token;
 
 pub use certificate::CertificateId;
+pub use digest::{AuthorityPin, TokenHash};
 pub use name::{HostName, LogGroupName, StageName};
-pub use token::TokenHash;
 
 /// EC2 ids: a prefix and 17 lower-case hexadecimal digits.
 macro_rules! ec2_ids {

@@ -8,9 +8,9 @@ use control::{
     AGENTS_PER_VPC_MAX, AgentError, Control, Mint, NATIVE_BLOCKS_MAX, NewToken, OPEN_TOKENS_PER_VPC_MAX, Settings,
     TOKEN_TTL, TokenSecret, TokenWish,
 };
-use topology::id::{AgentId, VpcId, Zone};
+use topology::id::{AgentId, AuthorityPin, VpcId, Zone};
 use topology::net::Ipv4Net;
-use topology::resource::agent::{Agent, GENERATION_GRACE_MS, Standing};
+use topology::resource::agent::{Agent, GENERATION_GRACE_MS, Knows, Standing};
 use topology::time::Moment;
 
 use crate::calls::{Calls, realm};
@@ -26,6 +26,12 @@ pub(crate) struct Agents {
 
 fn zones(letters: &str) -> BTreeSet<Zone> {
     letters.chars().map(|letter| format!("us-east-1{letter}").parse().unwrap()).collect()
+}
+
+/// The authority of this number alone.
+fn knows(number: u8) -> Knows {
+    let issuer = AuthorityPin::from_bytes([number; 32]);
+    Knows { issuer, trusted: [issuer].into() }
 }
 
 impl Agents {
@@ -53,12 +59,12 @@ impl Agents {
 
     pub(crate) fn enrolled(&mut self, letters: &str) -> Agent {
         let token = self.token(letters);
-        self.calls.control().enrol_agent(&realm(), (&token.secret, &[]), NOW).unwrap()
+        self.calls.control().enrol_agent(&realm(), (&token.secret, &[], &knows(1)), NOW).unwrap()
     }
 
     fn enrol(&mut self, token: &NewToken, native: &[&str], now: Moment) -> Result<Agent, AgentError> {
         let native: Vec<Ipv4Net> = native.iter().map(|block| block.parse().unwrap()).collect();
-        self.calls.control().enrol_agent(&realm(), (&token.secret, &native), now)
+        self.calls.control().enrol_agent(&realm(), (&token.secret, &native, &knows(1)), now)
     }
 
     fn admit(&mut self, id: AgentId, generation: u64, now: Moment) -> Result<u64, String> {
@@ -67,7 +73,7 @@ impl Agents {
     }
 
     fn renew(&mut self, id: AgentId, generation: u64, now: Moment) -> Result<u64, String> {
-        let renewed = self.calls.control().renew_agent(&realm(), (id, generation), now);
+        let renewed = self.calls.control().renew_agent(&realm(), ((id, generation), &knows(2)), now);
         renewed.map_err(|error| error.code().to_owned())
     }
 
@@ -185,6 +191,7 @@ fn the_newest_generation_is_the_only_one_once_it_came() {
     let id = agents.enrolled("").id;
     assert_eq!(agents.admit(id, 1, NOW), Ok(1));
     assert_eq!(agents.renew(id, 1, NOW), Ok(2));
+    assert_eq!(agents.calls.control().estate().realms[&realm()].agents.get(&id).unwrap().knows, knows(2));
     // It ended before it kept the new one: it comes with the old one, and asks again.
     assert_eq!(agents.admit(id, 1, LATER), Ok(2));
     assert_eq!(agents.renew(id, 1, LATER), Ok(3));

@@ -104,7 +104,7 @@ impl Desk for GatewayDesk {
     }
 
     fn renewed(&self, chain: &str, generation: u64) -> Result<(), String> {
-        self.identity().renewed(chain.to_owned(), generation).map_err(|error| error.to_string())?;
+        self.identity().renewed(chain, generation).map_err(|error| error.to_string())?;
         tracing::info!(generation, "the certificate was renewed");
         Ok(())
     }

@@ -28,6 +28,13 @@ pub(crate) struct Purpose {
     common: &'static str,
 }
 
+impl Purpose {
+    /// Where an authority for this is kept.
+    pub(crate) fn directory(self, data_dir: &Path) -> PathBuf {
+        data_dir.join(self.directory)
+    }
+}
+
 /// Certificates for invoke hosts and tests.
 const DEVELOPMENT: Purpose =
     Purpose { directory: "ca", organization: "Tidegate development", common: "Tidegate development CA" };
@@ -36,7 +43,7 @@ pub(crate) const LINK: Purpose =
     Purpose { directory: "link", organization: "Tidegate link", common: "Tidegate link CA" };
 
 /// Key and certificate, for the owner alone.
-const AUTHORITY: &str = "authority.pem";
+pub(crate) const AUTHORITY: &str = "authority.pem";
 /// The certificate, for everyone.
 const CERTIFICATE: &str = "certificate.pem";
 /// How long the authority is valid: ten years.
@@ -102,23 +109,8 @@ impl Authority {
 
     /// The same for another purpose.
     pub(crate) fn open_for(purpose: Purpose, data_dir: &Path) -> Result<Self, AuthorityError> {
-        let directory = data_dir.join(purpose.directory);
-        let path = directory.join(AUTHORITY);
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| AuthorityError::File { path, source }
-        };
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                private::directory(&directory).map_err(failed(&directory))?;
-                keep(&path, &new(purpose)?).map_err(failed(&path))?;
-                // Another program may have been faster: what stands in the file counts.
-                fs::read_to_string(&path).map_err(failed(&path))?
-            }
-            Err(error) => return Err(failed(&path)(error)),
-        };
-        let mut authority = Self::read(&text).map_err(|source| AuthorityError::Unreadable { path, source })?;
+        let directory = purpose.directory(data_dir);
+        let mut authority = Self::at(purpose, &directory.join(AUTHORITY))?;
         let file = directory.join(CERTIFICATE);
         if fs::read_to_string(&file).ok().as_deref() != Some(&authority.certificate) {
             fs::write(&file, &authority.certificate).map_err(failed(&file))?;
@@ -127,9 +119,34 @@ impl Authority {
         Ok(authority)
     }
 
+    /// The authority in a file, made if there is none yet.
+    pub(crate) fn at(purpose: Purpose, path: &Path) -> Result<Self, AuthorityError> {
+        if let Some(there) = Self::load(path)? {
+            return Ok(there);
+        }
+        if let Some(directory) = path.parent() {
+            private::directory(directory).map_err(failed(directory))?;
+        }
+        keep(path, &new(purpose)?).map_err(failed(path))?;
+        // Another program may have been faster: what stands in the file counts.
+        Self::load(path)?.ok_or_else(|| failed(path)(io::ErrorKind::NotFound.into()))
+    }
+
+    /// The authority in a file, if there is such a file.
+    pub(crate) fn load(path: &Path) -> Result<Option<Self>, AuthorityError> {
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                let unreadable = |source| AuthorityError::Unreadable { path: path.to_owned(), source };
+                Self::read(&text).map(Some).map_err(unreadable)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(path)(error)),
+        }
+    }
+
     /// Whether a data directory holds a development authority already.
     pub(crate) fn exists(data_dir: &Path) -> bool {
-        data_dir.join(DEVELOPMENT.directory).join(AUTHORITY).exists()
+        DEVELOPMENT.directory(data_dir).join(AUTHORITY).exists()
     }
 
     /// One that ends with the process.
@@ -215,6 +232,11 @@ pub(crate) fn self_signed() -> Result<Leaf, AuthorityError> {
     valid_for(&mut params, CLIENT_VALID);
     let certificate = params.self_signed(&key)?;
     Ok(Leaf { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> AuthorityError {
+    let path = path.to_owned();
+    move |source| AuthorityError::File { path, source }
 }
 
 /// A new authority: its key, then its certificate.

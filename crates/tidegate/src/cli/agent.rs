@@ -49,6 +49,8 @@ pub(crate) enum AgentCommand {
     Token(TokenArgs),
     /// Shut an agent out for good
     Revoke(AgentIdArgs),
+    /// Begin the next phase of a rotation of the authority that certifies agents: it is trusted, it issues, the old one is dropped
+    RotateAuthority(ServerArgs),
     /// Forget an agent that was revoked; a VPC without any is carried by the server itself
     Forget(AgentIdArgs),
 }

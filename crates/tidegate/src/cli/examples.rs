@@ -72,6 +72,7 @@ pub(super) const AGENT: &str = "Examples:
   tidegate agent --join - --gateway gateway.example.com:7443 --data-dir /var/lib/tidegate-agent
   tidegate agent --data-dir /var/lib/tidegate-agent
   tidegate agent revoke agent-00000000000000001
+  tidegate agent rotate-authority
   tidegate agent forget agent-00000000000000001";
 /// Of `agents`.
 pub(super) const AGENTS: &str = "Examples:

@@ -15,6 +15,7 @@ pub(crate) async fn agent(command: &AgentCommand) -> Result<Exit, Complaint> {
     match command {
         AgentCommand::Token(args) => token(args).await,
         AgentCommand::Revoke(args) => told(args, "agents/revoke").await,
+        AgentCommand::RotateAuthority(args) => rotate(args).await,
         AgentCommand::Forget(args) => told(args, "agents/forget").await,
     }
 }
@@ -44,6 +45,38 @@ async fn told(args: &AgentIdArgs, path: &str) -> Result<Exit, Complaint> {
         Some(Form::Json) | None => output::json(&done),
     }
     Ok(Exit::Ok)
+}
+
+/// Begins the next phase of a rotation, and says what comes after it.
+async fn rotate(args: &ServerArgs) -> Result<Exit, Complaint> {
+    let answer = Server::of(args)?.post("agents/rotate-authority", &serde_json::json!({})).await?;
+    let body = answer.json();
+    if body["code"] == "AGENTS_BEHIND" {
+        ids(&body["behind"]).for_each(|agent| output::complaint(&format!("{agent} is behind")));
+    }
+    let begun = taken(answer)?.json();
+    if args.output == Some(Form::Json) {
+        output::json(&begun);
+        return Ok(Exit::Ok);
+    }
+    output::line(&match text(&begun["phase"]) {
+        "new-trusted" => "a new authority is trusted, and the old one issues".to_owned(),
+        "new-issues" => {
+            format!("the authority {} issues, and agents of the old one are let in", text(&begun["authority"]))
+        }
+        _ => format!("the authority {} is the only one", text(&begun["authority"])),
+    });
+    let behind = ids(&begun["behind"]).count();
+    if behind > 0 {
+        output::line(&format!(
+            "{behind} agents take this with their next renewal; the next phase can begin after that"
+        ));
+    }
+    Ok(Exit::Ok)
+}
+
+fn ids(value: &Value) -> impl Iterator<Item = &str> {
+    value.as_array().into_iter().flatten().map(text)
 }
 
 /// Lists agents.

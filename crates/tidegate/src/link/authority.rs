@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use control::enrolment::{AgentName, GATEWAY_NAME, Pin};
+use control::enrolment::{AgentName, GATEWAY_NAME, pin_of_key};
 use rcgen::string::Ia5String;
 use rcgen::{
     CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair,
@@ -13,6 +13,7 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer};
 use thiserror::Error;
+use topology::id::AuthorityPin;
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
@@ -41,13 +42,13 @@ pub(crate) enum UnfitRequest {
 #[derive(Debug)]
 pub(crate) struct LinkAuthority {
     authority: Authority,
-    pin: Pin,
+    pin: AuthorityPin,
 }
 
 /// The pin of the authority that this certificate is of; `None` where it is no certificate.
-pub(crate) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
+pub(crate) fn pin_of(certificate: &CertificateDer<'_>) -> Option<AuthorityPin> {
     let (_, parsed) = parse_x509_certificate(certificate).ok()?;
-    Some(Pin::of(parsed.public_key().raw))
+    Some(pin_of_key(parsed.public_key().raw))
 }
 
 /// What a certificate of an agent says.
@@ -82,17 +83,21 @@ impl AgentCertificate {
 impl LinkAuthority {
     /// That of a data directory, made if there is none yet; without one it ends with the process.
     pub(crate) fn open(data_dir: Option<&Path>) -> Result<Self, AuthorityError> {
-        let authority = match data_dir {
+        Self::of(match data_dir {
             Some(data_dir) => Authority::open_for(LINK, data_dir)?,
             None => Authority::in_memory_for(LINK)?,
-        };
+        })
+    }
+
+    /// By what its file holds.
+    pub(super) fn of(authority: Authority) -> Result<Self, AuthorityError> {
         let certificate = CertificateDer::from_pem_slice(authority.certificate().as_bytes()).ok();
         let pin = certificate.and_then(|certificate| pin_of(&certificate));
         Ok(Self { pin: pin.ok_or(rcgen::Error::CouldNotParseCertificate)?, authority })
     }
 
     /// What tokens say of it.
-    pub(crate) fn pin(&self) -> Pin {
+    pub(crate) fn pin(&self) -> AuthorityPin {
         self.pin
     }
 

@@ -2,7 +2,13 @@
 //! in is decided by `serve`; what an agent keeps is `agent`'s.
 
 mod authority;
+mod rotation;
 mod tls;
 
-pub(crate) use authority::{AgentCertificate, CheckedRequest, LinkAuthority, pin_of};
+#[cfg(test)]
+pub(crate) use authority::LinkAuthority;
+pub(crate) use authority::{AgentCertificate, CheckedRequest, pin_of};
+#[cfg(test)]
+pub(crate) use rotation::Phase;
+pub(crate) use rotation::{Authorities, RotationError};
 pub(crate) use tls::{Asked, Lane, asked, client_config, enrolment_config, server_config};

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use control::enrolment::Pin;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
@@ -15,6 +14,8 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, PeerMisbehaved, RootCertStore, ServerConfig,
     SignatureScheme,
 };
+
+use topology::id::AuthorityPin;
 
 use super::authority::{LinkAuthority, pin_of};
 
@@ -79,13 +80,13 @@ fn roots(authority: &str) -> Result<Arc<RootCertStore>, Error> {
     Ok(Arc::new(roots))
 }
 
-/// The gateway's side. Its chain ends with the authority itself, so that an agent that knows only a pin finds it there. Whoever wants to be
+/// The gateway's side, which believes agents of these authorities. Its chain ends with the authority itself, so that an agent that knows only a pin finds it there. Whoever wants to be
 /// enrolled has no certificate yet, so one is asked for and not insisted upon.
-pub(crate) fn server_config(authority: &LinkAuthority) -> Result<Arc<ServerConfig>, String> {
+pub(crate) fn server_config(authority: &LinkAuthority, believed: &str) -> Result<Arc<ServerConfig>, String> {
     let gateway = authority.gateway().map_err(|error| error.to_string())?;
     let chain = format!("{}{}", gateway.certificate, authority.certificate());
     let made = || {
-        let clients = WebPkiClientVerifier::builder_with_provider(roots(authority.certificate())?, provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(roots(believed)?, provider());
         let clients = clients.allow_unauthenticated().build().map_err(|error| Error::General(error.to_string()))?;
         let builder = ServerConfig::builder_with_provider(provider());
         let (chain, key) = identity(&chain, &gateway.key)?;
@@ -114,7 +115,7 @@ pub(crate) fn client_config(
 }
 
 /// The side of whoever wants to be enrolled: it has no certificate, and believes the authority of its token.
-pub(crate) fn enrolment_config(pin: Pin) -> Result<Arc<ClientConfig>, Error> {
+pub(crate) fn enrolment_config(pin: AuthorityPin) -> Result<Arc<ClientConfig>, Error> {
     let builder = ClientConfig::builder_with_provider(provider());
     let builder = builder.with_protocol_versions(&[&rustls::version::TLS13])?.dangerous();
     let pinned = Arc::new(Pinned { pin, provider: provider() });
@@ -125,7 +126,7 @@ pub(crate) fn enrolment_config(pin: Pin) -> Result<Arc<ClientConfig>, Error> {
 
 /// Believes a chain that comes with the authority of the pin, and is sound below it.
 struct Pinned {
-    pin: Pin,
+    pin: AuthorityPin,
     provider: Arc<CryptoProvider>,
 }
 

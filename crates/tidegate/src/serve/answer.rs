@@ -6,10 +6,12 @@ use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::guard::Foreign;
 use super::limits::BODY_TIMEOUT;
+use crate::mailbox::Stopped;
 
 /// Whatever can go wrong while a body is sent.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -52,6 +54,17 @@ pub(crate) fn metrics(text: String) -> Answer {
 /// A refusal of our own paths.
 pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
     json(status, &json!({ "code": code, "message": message }))
+}
+
+/// The wish in a body; without one, an empty object.
+pub(super) fn wish<T: DeserializeOwned>(body: &Bytes) -> Result<T, Declined> {
+    serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
+        .map_err(|error| Declined::new(StatusCode::BAD_REQUEST, "MALFORMED", error.to_string()))
+}
+
+/// The answer of a server whose control thread has ended.
+pub(super) fn stopped(stopped: Stopped) -> Answer {
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "STOPPED", &stopped.to_string())
 }
 
 /// Why one of our own paths does not do what it is asked, before it is an answer.

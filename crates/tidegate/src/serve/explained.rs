@@ -11,7 +11,6 @@ use topology::trace::RequestId;
 use super::State;
 use super::answer::{self, Answer};
 use super::limits::ASKED_TIMEOUT;
-use super::own;
 use super::owner::Owner;
 use crate::explain;
 use crate::wishes::ExplainWish;
@@ -23,7 +22,7 @@ pub(super) async fn ask(
     (body, headers): (&Bytes, &HeaderMap),
     peer: SocketAddr,
 ) -> Result<Answer, Answer> {
-    let wish: ExplainWish = own::wish(body)?;
+    let wish: ExplainWish = answer::wish(body)?;
     let there = wish.there;
     let request = wish.request().map_err(|why| answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &why))?;
     let Ok(_place) = state.asked.try_acquire() else {

@@ -10,18 +10,17 @@ use control::presigned::{self, Dead};
 use control::{AttachError, ListenRequest};
 use http::{Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use topology::arn::{ElbArn, ElbResource};
 use wire::ServiceId;
 
-use super::answer::{self, Answer, Declined};
+use super::answer::{self, Answer, stopped, wish};
 use super::attaching::attach_refusal;
 use super::limits::{ASKED_BYTES_MAX, OWN_BODY_BYTES_MAX};
 use super::owner::Owner;
 use super::tls::Development;
 use super::{State, aws, explained, guard, lease, link, status};
-use crate::mailbox::{Stopped, TICK_SECONDS_MAX};
+use crate::mailbox::TICK_SECONDS_MAX;
 use crate::wishes::{
     AttachWish, AttachedAnswer, DetachWish, IssueWish, LeaseWish, ListenWish, ListeningAnswer, TickWish, UnlistenWish,
 };
@@ -134,6 +133,7 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
         (&Method::POST, "agents/tokens") => link::own::token(state, &owner, &body).await,
         (&Method::GET, "agents") => link::own::list(state, &owner).await,
         (&Method::POST, "agents/revoke") => link::own::revoke(state, &owner, &body).await,
+        (&Method::POST, "agents/rotate-authority") => link::rotate(state, &owner).await,
         (&Method::POST, "agents/forget") => link::own::forget(state, &owner, &body).await,
         (&Method::POST, "explain") => explained::ask(state, &owner, (&body, &parts.headers), peer).await,
         (&Method::GET, path) => match path.strip_prefix("explain/") {
@@ -152,16 +152,6 @@ fn bytes_max(path: &str) -> usize {
 
 fn unknown() -> Answer {
     answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such path, or not with this method")
-}
-
-/// The wish in a body; without one, an empty object.
-pub(super) fn wish<T: DeserializeOwned>(body: &Bytes) -> Result<T, Declined> {
-    serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
-        .map_err(|error| Declined::new(StatusCode::BAD_REQUEST, "MALFORMED", error.to_string()))
-}
-
-pub(super) fn stopped(stopped: Stopped) -> Answer {
-    answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STOPPED", &stopped.to_string())
 }
 
 async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {

@@ -39,6 +39,7 @@ fn in_gateway_mode_nothing_of_ours_answers_without_a_key() {
         ("POST", "agents/tokens"),
         ("POST", "agents/revoke"),
         ("POST", "agents/forget"),
+        ("POST", "agents/rotate-authority"),
         ("GET", "agents"),
         ("GET", "anything"),
     ] {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, TokenHash, VpcId, Zone};
+use crate::id::{AgentId, AuthorityPin, TokenHash, VpcId, Zone};
 use crate::time::Moment;
 
 /// How long after the newest generation first came an older one is late rather than a copy's, in milliseconds: a connection that was begun
@@ -24,6 +24,15 @@ pub enum Standing {
     Revoked,
     /// It is the process that looks: in its own slice alone, never in a store.
     Here,
+}
+
+/// Which authorities of the link an agent knows by the newest certificate that it was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Knows {
+    /// The one that made the certificate.
+    pub issuer: AuthorityPin,
+    /// Those by which it believes a gateway.
+    pub trusted: BTreeSet<AuthorityPin>,
 }
 
 /// An agent.
@@ -45,6 +54,8 @@ pub struct Agent {
     pub since: Moment,
     /// Whether it may carry anything.
     pub standing: Standing,
+    /// Which authorities it knows.
+    pub knows: Knows,
     /// When it was enrolled.
     pub enrolled: Moment,
 }
@@ -120,6 +131,7 @@ mod tests {
             fallback,
             since,
             standing: Standing::Active,
+            knows: Knows { issuer: AuthorityPin::from_bytes([0; 32]), trusted: BTreeSet::new() },
             enrolled: since,
         };
         let (soon, later) = (since.plus_ms(GENERATION_GRACE_MS - 1), since.plus_ms(GENERATION_GRACE_MS));

@@ -74,7 +74,7 @@ async fn the_secret_is_told_to_nobody_but_the_gateway_of_the_token() {
     let with = |certificate: &str, authority: &LinkAuthority| format!("{certificate}{}", authority.certificate());
     let whole = with(&mine.certificate, &ours);
     for (what, config) in [
-        ("of another authority", server_config(&other).unwrap()),
+        ("of another authority", server_config(&other, other.certificate()).unwrap()),
         ("without its authority", presents(&mine.certificate, &mine.key, &[ENROL])),
         ("of another authority beside ours", presents(&with(&theirs.certificate, &ours), &theirs.key, &[ENROL])),
         ("an agent of ours", presents(&with(&agent, &ours), &key.serialize_pem(), &[ENROL])),
@@ -107,6 +107,8 @@ fn enrolled(agent: u128, certificate: &str, authority: &LinkAuthority) -> Vec<u8
         generation: 1,
         certificate: certificate.to_owned(),
         authority: authority.certificate().to_owned(),
+        cookie_key: String::new(),
+        blocked_connect_ms: None,
     })))
 }
 
@@ -151,7 +153,7 @@ async fn an_answer_that_is_none_makes_no_agent() {
     ];
     for (what, answer, why) in rows {
         let answering = Arc::clone(&two);
-        let config = server_config(&two.ours).unwrap();
+        let config = server_config(&two.ours, two.ours.certificate()).unwrap();
         let (at, serving) = gateway(config, move |asked| answer(&answering, asked)).await;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("agent");

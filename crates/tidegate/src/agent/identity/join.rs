@@ -89,8 +89,8 @@ pub(crate) async fn join(
         }
         EnrolmentAnswer::Enrolled(enrolled) => {
             let unfit = |why: &str| JoinError::Answer { gateway: gateway.to_owned(), why: why.to_owned() };
-            let authority = CertificateDer::from_pem_slice(enrolled.authority.as_bytes()).ok();
-            if authority.and_then(|authority| pin_of(&authority)) != Some(token.pin) {
+            let mut authorities = CertificateDer::pem_slice_iter(enrolled.authority.as_bytes()).filter_map(Result::ok);
+            if !authorities.any(|authority| pin_of(&authority) == Some(token.pin)) {
                 return Err(unfit("it names another authority than the token"));
             }
             let identity = keep(*enrolled, (gateways, native), (directory, &key))?;

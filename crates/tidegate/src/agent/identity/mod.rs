@@ -35,6 +35,8 @@ const KEY: &str = "key.pem";
 const CERTIFICATE: &str = "certificate.pem";
 /// The authority that it believes.
 const AUTHORITY: &str = "authority.pem";
+/// What a certificate in PEM ends with.
+const PEM_END: &str = "-----END CERTIFICATE-----";
 /// Bytes of each of these files. Above: it cannot be used.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Gateways that an agent dials: as many as one dials directly. Above: they are refused.
@@ -73,6 +75,9 @@ pub(crate) enum IdentityError {
     /// The key cannot be made or used.
     #[error("the agent's key: {0}")]
     Key(#[from] rcgen::Error),
+    /// Nothing is believed.
+    #[error("no authority came with the certificate")]
+    Authority,
     /// A certificate is not this agent's.
     #[error("the gateway gave a certificate that is not this agent's: {0}")]
     Certificate(&'static str),
@@ -148,6 +153,7 @@ impl Identity {
         let parts = (key?, certificate?, authority?);
         Self::of(directory, said, parts).map_err(|error| match error {
             IdentityError::Certificate(why) => unreadable(CERTIFICATE, why.to_owned()),
+            IdentityError::Authority => unreadable(AUTHORITY, "it holds no certificate in PEM".to_owned()),
             other => other,
         })
     }
@@ -159,6 +165,9 @@ impl Identity {
         (key, certificate, authority): (String, String, String),
     ) -> Result<Self, IdentityError> {
         let read = own_certificate(&certificate, &key, said.agent)?;
+        if CertificateDer::pem_slice_iter(authority.as_bytes()).filter_map(Result::ok).next().is_none() {
+            return Err(IdentityError::Authority);
+        }
         let at = |seconds: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         let said = Said { generation: read.name.generation, ..said };
         let (begins, ends) = (at(read.begins_s), at(read.ends_s));
@@ -224,12 +233,13 @@ impl Identity {
         Ok(csr(&KeyPair::from_pem(&self.key)?)?)
     }
 
-    /// Takes the next certificate, once it is written down.
+    /// Takes the next certificate and, as they stand after it, the authorities to believe, once they are written down.
     ///
     /// # Errors
     /// When it is not this agent's, or cannot be written down; the one before stays.
-    pub(crate) fn renewed(&mut self, chain: String, generation: u64) -> Result<(), IdentityError> {
-        let parts = (self.key.clone(), chain, self.authority.clone());
+    pub(crate) fn renewed(&mut self, chain: &str, generation: u64) -> Result<(), IdentityError> {
+        let (certificate, authority) = chain.split_at(chain.find(PEM_END).map_or(chain.len(), |at| at + PEM_END.len()));
+        let parts = (self.key.clone(), format!("{certificate}\n"), authority.trim_start().to_owned());
         let next = Self::of(&self.directory, self.said.clone(), parts)?;
         if next.said.generation != generation || generation <= self.said.generation {
             return Err(IdentityError::Certificate("its generation is not the next"));

@@ -77,6 +77,7 @@ fn the_next_certificate_takes_the_place_of_the_one_before() {
     let place = Place::new();
     let mut identity = place.kept();
     let request = identity.renewal_csr().unwrap();
+    let authority = place.authority.certificate().to_owned();
     let other = csr(&new_key().unwrap()).unwrap();
     for (what, chain, generation) in [
         ("another agent's", place.certified(&request, AgentId::from_bits(8), 2), 2),
@@ -86,10 +87,21 @@ fn the_next_certificate_takes_the_place_of_the_one_before() {
         ("the authority's", place.authority.certificate().to_owned(), 2),
         ("none", "text".to_owned(), 2),
     ] {
-        assert!(matches!(identity.renewed(chain, generation), Err(IdentityError::Certificate(_))), "{what}");
+        assert!(
+            matches!(identity.renewed(&format!("{chain}{authority}"), generation), Err(IdentityError::Certificate(_))),
+            "{what}"
+        );
         assert_eq!(Identity::load(&place.path()).unwrap().said().generation, 1, "{what}");
     }
-    identity.renewed(place.certified(&request, AGENT_ID, 2), 2).unwrap();
+    let next = place.certified(&request, AGENT_ID, 2);
+    for nobody in ["", "text"] {
+        let chain = format!("{next}{nobody}");
+        assert!(matches!(identity.renewed(&chain, 2), Err(IdentityError::Authority)), "{nobody}");
+    }
+    let other = LinkAuthority::open(None).unwrap();
+    let both = format!("{authority}{}", other.certificate());
+    identity.renewed(&format!("{next}{both}"), 2).unwrap();
+    assert_eq!(std::fs::read_to_string(place.path().join(AUTHORITY)).unwrap(), both);
     assert_eq!(identity.said().generation, 2);
     assert_eq!(Identity::load(&place.path()).unwrap().said(), identity.said());
 }
@@ -107,9 +119,14 @@ fn the_certificate_says_which_one_it_is_where_a_renewal_was_cut() {
 fn a_directory_that_cannot_be_used_says_which_file_is_wrong() {
     let missing = Identity::load(Path::new("nowhere")).unwrap_err().to_string();
     assert!(missing.starts_with("nowhere holds no agent"), "{missing}");
-    for (name, text) in
-        [(AGENT, "{}"), (AGENT, "{\"agent\": 1}"), (KEY, "text"), (CERTIFICATE, "text"), (CERTIFICATE, "")]
-    {
+    for (name, text) in [
+        (AGENT, "{}"),
+        (AGENT, "{\"agent\": 1}"),
+        (KEY, "text"),
+        (CERTIFICATE, "text"),
+        (CERTIFICATE, ""),
+        (AUTHORITY, "text"),
+    ] {
         let place = Place::new();
         place.kept();
         std::fs::write(place.path().join(name), text).unwrap();

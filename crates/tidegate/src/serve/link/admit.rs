@@ -9,8 +9,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use topology::id::{AgentId, Realm};
 use topology::snapshot::fabric::AgentPlace;
 
+use super::certifier::Certifier;
 use super::{Admitted, Link, Refused};
-use crate::link::{AgentCertificate, CheckedRequest, Lane, LinkAuthority};
+use crate::link::{AgentCertificate, CheckedRequest, Lane};
 use crate::mailbox::Mailbox;
 use crate::serve::State;
 use crate::serve::limits::LINK_CONNECTIONS_PER_AGENT_MAX;
@@ -63,7 +64,7 @@ fn name(leaf: &CertificateDer<'_>) -> Result<AgentName, Refused> {
 #[derive(Debug)]
 #[allow(dead_code, reason = "lanes ask for it, once they carry")]
 pub(crate) struct Renewed {
-    /// The certificate, in PEM.
+    /// The certificate, and after it the authorities that the agent is to believe from now on, in PEM.
     pub(crate) chain: String,
     /// Its generation, which whoever asked has from now on.
     pub(crate) generation: u64,
@@ -71,16 +72,19 @@ pub(crate) struct Renewed {
 
 /// Gives an agent that has the certificate of this generation its next one.
 pub(super) async fn renew(
-    (authority, mailbox): (&LinkAuthority, &Mailbox),
+    (certifier, mailbox): (&Certifier, &Mailbox),
     (realm, agent, has): (Realm, AgentId, u64),
     csr: &[u8],
 ) -> Result<Renewed, Refused> {
     let request = CheckedRequest::read(csr).map_err(|why| Refused::new("MALFORMED", why.to_string()))?;
-    let named = realm.clone();
-    let renewed = mailbox.work("renew an agent", move |control, now| control.renew_agent(&named, (agent, has), now));
+    let current = certifier.current();
+    let (named, knows) = (realm.clone(), current.authorities.told());
+    let renewed =
+        mailbox.work("renew an agent", move |control, now| control.renew_agent(&named, ((agent, has), &knows), now));
     let generation = renewed.await??;
-    let chain = authority.certify(&request, &AgentName { realm, agent, generation });
-    let chain = chain.map_err(|why| Refused::new("AUTHORITY", why.to_string()))?;
+    let certificate = current.authorities.issuing().certify(&request, &AgentName { realm, agent, generation });
+    let certificate = certificate.map_err(|why| Refused::new("AUTHORITY", why.to_string()))?;
+    let chain = format!("{certificate}{}", current.authorities.for_agents());
     tracing::info!(%agent, generation, "an agent has its next certificate");
     Ok(Renewed { chain, generation })
 }

@@ -71,14 +71,16 @@ async fn enrol(state: &State, link: &Link, message: &[u8]) -> Result<Enrolled, R
         Refused::new(code, error.to_string())
     })?;
     let checked = CheckedRequest::read(&request.csr).map_err(|error| Refused::new("MALFORMED", error.to_string()))?;
+    let current = link.certifier.current();
+    let knows = current.authorities.told();
     let asked = state.mailbox.work("enrol an agent", move |control, now| {
         let secret = request.secret();
         let realm = control.realm_of_token(&secret).cloned().ok_or(control::AgentError::TokenUnknown)?;
-        control.enrol_agent(&realm, (&secret, &request.native), now).map(|agent| (realm, agent))
+        control.enrol_agent(&realm, (&secret, &request.native, &knows), now).map(|agent| (realm, agent))
     });
     let (realm, agent) = asked.await??;
     let name = AgentName { realm, agent: agent.id, generation: agent.generation };
-    let certificate = link.authority.certify(&checked, &name);
+    let certificate = current.authorities.issuing().certify(&checked, &name);
     let certificate = certificate.map_err(|error| Refused::new("AUTHORITY", error.to_string()))?;
     Ok(Enrolled {
         agent: agent.id,
@@ -87,7 +89,7 @@ async fn enrol(state: &State, link: &Link, message: &[u8]) -> Result<Enrolled, R
         zones: agent.zones,
         generation: agent.generation,
         certificate,
-        authority: link.authority.certificate().to_owned(),
+        authority: current.authorities.for_agents(),
         cookie_key: link.office.cookie_key(agent.vpc),
         blocked_connect_ms: link.office.blocked_connect_ms(),
     })

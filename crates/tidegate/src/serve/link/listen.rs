@@ -95,7 +95,7 @@ async fn shake(link: &Link, stream: TcpStream) -> Result<TlsStream<TcpStream>, R
     let shaking = async {
         // The semaphore is never closed.
         let _turn = link.bounds.handshakes.acquire().await;
-        TlsAcceptor::from(Arc::clone(&link.tls)).accept(stream).await
+        TlsAcceptor::from(Arc::clone(&link.certifier.current().tls)).accept(stream).await
     };
     match tokio::time::timeout(LINK_HANDSHAKE_TIMEOUT, shaking).await {
         Ok(Ok(stream)) => Ok(stream),

@@ -3,11 +3,13 @@
 
 mod admit;
 mod bounds;
+mod certifier;
 mod enrol;
 pub(crate) mod lanes;
 mod listen;
 pub(super) mod office;
 pub(super) mod own;
+mod rotate;
 #[cfg(test)]
 mod tests;
 
@@ -15,20 +17,19 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
-
 use bounds::{Bounds, Place};
+use certifier::Certifier;
 use office::{LinkOffice, Told};
 use topology::id::{AgentId, Realm, VpcId};
 
-use crate::link::{Lane, LinkAuthority, server_config};
+use crate::link::Lane;
 
 pub(super) use listen::{accept, of_link};
+pub(super) use rotate::rotate;
 
 /// What the listener of the link has.
 pub(crate) struct Link {
-    authority: Arc<LinkAuthority>,
-    tls: Arc<ServerConfig>,
+    certifier: Arc<Certifier>,
     bounds: Bounds,
     office: Arc<LinkOffice>,
 }
@@ -42,10 +43,9 @@ impl fmt::Debug for Link {
 impl Link {
     /// By the authority of the data directory, with so many connections at most.
     pub(super) fn open(data_dir: Option<&Path>, connections_max: usize, told: Told) -> Result<Self, String> {
-        let authority = Arc::new(LinkAuthority::open(data_dir).map_err(|error| error.to_string())?);
-        let tls = server_config(&authority)?;
-        let office = Arc::new(LinkOffice::new(Arc::clone(&authority), told));
-        Ok(Self { authority, tls, bounds: Bounds::new(connections_max), office })
+        let certifier = Arc::new(Certifier::open(data_dir)?);
+        let office = Arc::new(LinkOffice::new(Arc::clone(&certifier), told));
+        Ok(Self { certifier, bounds: Bounds::new(connections_max), office })
     }
 }
 

@@ -22,8 +22,9 @@ use topology::slice::slice;
 
 use super::Refused;
 use super::admit::renew;
+use super::certifier::Certifier;
 use crate::hour::{iso, wall_clock};
-use crate::link::LinkAuthority;
+
 use crate::mailbox::{Mailbox, Stopped};
 use crate::serve::attaching::attach_refusal;
 use crate::serve::status::attachments;
@@ -76,7 +77,7 @@ pub(crate) struct Told {
 
 /// The office of the link.
 pub(crate) struct LinkOffice {
-    authority: Arc<LinkAuthority>,
+    certifier: Arc<Certifier>,
     newest: Arc<Newest>,
     mailbox: Mailbox,
     plane: Plane,
@@ -88,10 +89,10 @@ pub(crate) struct LinkOffice {
 
 impl LinkOffice {
     /// That of a server.
-    pub(super) fn new(authority: Arc<LinkAuthority>, told: Told) -> Self {
+    pub(super) fn new(certifier: Arc<Certifier>, told: Told) -> Self {
         let Told { newest, mailbox, plane, cookie_key, blocked_connect } = told;
         let (seen, programs) = (Mutex::default(), Mutex::default());
-        Self { authority, newest, mailbox, plane, cookie_key, blocked_connect, seen, programs }
+        Self { certifier, newest, mailbox, plane, cookie_key, blocked_connect, seen, programs }
     }
 
     /// How long a connection that is dropped stays silent, in milliseconds, where the server does not do as AWS does.
@@ -219,14 +220,14 @@ impl Office for LinkOffice {
     }
 
     fn renew(&self, name: &AgentName, csr: String) -> Later<Result<(String, u64), Refusal>> {
-        let (name, mailbox, authority) = (name.clone(), self.mailbox.clone(), Arc::clone(&self.authority));
+        let (name, mailbox, certifier) = (name.clone(), self.mailbox.clone(), Arc::clone(&self.certifier));
         Box::pin(async move {
             let refusal =
                 |Refused { code, message }: Refused| Refusal { code: code.to_owned(), message, retry_after_ms: None };
             let malformed = || Refused { code: "MALFORMED", message: "the signing request is no Base64".to_owned() };
             let csr = STANDARD.decode(csr).map_err(|_| refusal(malformed()))?;
             let has = (name.realm, name.agent, name.generation);
-            let renewed = renew((&authority, &mailbox), has, &csr).await.map_err(refusal)?;
+            let renewed = renew((&certifier, &mailbox), has, &csr).await.map_err(refusal)?;
             Ok((renewed.chain, renewed.generation))
         })
     }

@@ -15,8 +15,7 @@ use topology::time::Moment;
 use super::lanes;
 use crate::hour::{iso, wall_clock};
 use crate::serve::State;
-use crate::serve::answer::{self, Answer};
-use crate::serve::own::{stopped, wish};
+use crate::serve::answer::{self, Answer, stopped, wish};
 use crate::serve::owner::Owner;
 use crate::wishes::{AgentTokenAnswer, AgentTokenWish, AgentWish};
 
@@ -24,18 +23,20 @@ use crate::wishes::{AgentTokenAnswer, AgentTokenWish, AgentWish};
 pub(in crate::serve) async fn token(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answer> {
     let AgentTokenWish { realm, vpc, zones, ttl_s } = wish(body)?;
     let realm = owner.realm(&realm)?;
-    let link = state.link.as_ref().ok_or_else(|| {
-        let message = "the server does not listen for agents: start it with --link HOST:PORT";
-        answer::refusal(StatusCode::CONFLICT, "NO_LINK", message)
-    })?;
+    let link = state.link.as_ref().ok_or_else(no_link)?;
     let ttl = ttl_s.map_or(control::TOKEN_TTL, std::time::Duration::from_secs);
     let wanted = TokenWish { vpc, zones: zones.clone(), ttl };
     let named = realm.clone();
     let made = state.mailbox.work("make a token", move |control, now| control.agent_token(&named, &wanted, now));
     let made = made.await.map_err(stopped)?.map_err(|error| refuse(&error))?;
-    let token = Token { realm, secret: made.secret, pin: link.authority.pin() };
+    let token = Token { realm, secret: made.secret, pin: link.certifier.current().authorities.issuing().pin() };
     let answer = AgentTokenAnswer { token: token.expose(), expires: iso(made.expires), vpc, zones };
     Ok(answer::json(StatusCode::OK, &json!(answer)))
+}
+
+pub(super) fn no_link() -> Answer {
+    let message = "the server does not listen for agents: start it with --link HOST:PORT";
+    answer::refusal(StatusCode::CONFLICT, "NO_LINK", message)
 }
 
 /// Lists agents.

@@ -1,18 +1,23 @@
 //! An agent joins a server that runs, is let in by its certificate, and renews it.
 
-use control::enrolment::Token;
+use bytes::Bytes;
+use control::enrolment::{GATEWAY_NAME, Token};
 use control::{AttachAt, AttachRequest, TOKEN_TTL, TokenWish};
+use http::StatusCode;
 use plane::Engine;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::AsyncReadExt as _;
+use tokio_rustls::TlsConnector;
 use topology::resource::agent::Standing;
 use topology::resource::attachment::{Served, ServedAt};
 
 use super::*;
-use crate::agent::identity::{Identity, JoinError, join};
+use crate::agent::identity::{Identity, JoinError, dial, join};
 use crate::cli::UpArgs;
 use crate::config;
-use crate::link::CheckedRequest;
+use crate::link::{CheckedRequest, Phase};
+use crate::serve::owner::Owner;
 use crate::serve::{Running, State, start};
 
 struct Place {
@@ -23,14 +28,17 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::with(UpArgs { ephemeral: true, ..UpArgs::default() }).await
+    }
+
+    async fn with(args: UpArgs) -> Self {
         let free = Some("127.0.0.1:0".to_owned());
         let args = UpArgs {
             listen_api: free.clone(),
             listen_public: Some("none".to_owned()),
             listen_public_tls: free.clone(),
             listen_link: free,
-            ephemeral: true,
-            ..UpArgs::default()
+            ..args
         };
         let running = start(config::load(&args, [], None).unwrap(), Engine::Proxy).await.unwrap();
         let realm = Self::realm(&running.state);
@@ -66,7 +74,11 @@ impl Place {
         );
         let named = realm.clone();
         let made = self.state().mailbox.work("test", move |control, now| control.agent_token(&named, &wish, now));
-        Token { realm, secret: made.await.unwrap().unwrap().secret, pin: self.link().authority.pin() }
+        Token {
+            realm,
+            secret: made.await.unwrap().unwrap().secret,
+            pin: self.link().certifier.current().authorities.issuing().pin(),
+        }
     }
 
     async fn join(&self, token: &Token, name: &str) -> Result<Identity, JoinError> {
@@ -85,6 +97,30 @@ impl Place {
         judged.map_err(|refused| refused.code)
     }
 
+    /// Opens a data lane as this agent; an error where either end does not believe the other.
+    async fn lane(&self, identity: &Identity) -> std::io::Result<()> {
+        let stream = dial(&self.state().ends.link.unwrap().to_string()).await?;
+        let config = identity.client_config(Lane::Data).unwrap();
+        let name = ServerName::try_from(GATEWAY_NAME).unwrap();
+        let mut stream = TlsConnector::from(config).connect(name, stream).await?;
+        stream.read_to_end(&mut Vec::new()).await.map(drop)
+    }
+
+    /// Has the identity take its next certificate, without a use of it.
+    async fn renew(&self, identity: &mut Identity, name: &str) {
+        let mut lane = self.admit(&self.certificate(name)).await.unwrap();
+        let renewed = renew(self.state(), &mut lane, &identity.renewal_csr().unwrap()).await.unwrap();
+        identity.renewed(&renewed.chain, renewed.generation).unwrap();
+    }
+
+    /// Asks for the next phase of a rotation.
+    async fn rotate(&self) -> (StatusCode, Phase) {
+        let (parts, ()) = http::Request::post("/_tidegate/agents/rotate-authority").body(()).unwrap().into_parts();
+        let owner = Owner::of(self.state(), &parts, &Bytes::new()).unwrap();
+        let answer = rotate(self.state(), &owner).await.unwrap_or_else(|refused| refused);
+        (answer.status(), self.link().certifier.current().authorities.phase())
+    }
+
     fn certificate(&self, name: &str) -> String {
         std::fs::read_to_string(self.directory.path().join(name).join("certificate.pem")).unwrap()
     }
@@ -92,9 +128,9 @@ impl Place {
 
 /// Renews on a lane: whoever has it is of the next generation from then on.
 async fn renew(state: &State, lane: &mut Admitted, csr: &[u8]) -> Result<admit::Renewed, Refused> {
-    let authority = &state.link.as_ref().unwrap().authority;
+    let certifier = &state.link.as_ref().unwrap().certifier;
     let has = (lane.realm.clone(), lane.agent, lane.generation);
-    let renewed = admit::renew((authority, &state.mailbox), has, csr).await?;
+    let renewed = admit::renew((certifier, &state.mailbox), has, csr).await?;
     lane.generation = renewed.generation;
     Ok(renewed)
 }
@@ -111,7 +147,7 @@ async fn an_agent_joins_is_let_in_and_renews() {
     assert_eq!((lane.agent, lane.vpc, lane.generation), (identity.said().agent, place.vpc, 1));
     for generation in 2..=3 {
         let renewed = renew(place.state(), &mut lane, &identity.renewal_csr().unwrap()).await.unwrap();
-        identity.renewed(renewed.chain, renewed.generation).unwrap();
+        identity.renewed(&renewed.chain, renewed.generation).unwrap();
         assert_eq!((lane.generation, identity.said().generation), (generation, generation));
     }
     assert_eq!(place.admit(&first).await.unwrap_err(), "AGENT_GENERATION_LATE");
@@ -134,7 +170,7 @@ async fn a_copy_of_a_directory_shuts_both_out() {
     let copy = place.certificate("one");
     let [mut lane, mut of_copy] = [place.admit(&copy).await.unwrap(), place.admit(&copy).await.unwrap()];
     let renewed = renew(place.state(), &mut lane, &identity.renewal_csr().unwrap()).await.unwrap();
-    identity.renewed(renewed.chain, renewed.generation).unwrap();
+    identity.renewed(&renewed.chain, renewed.generation).unwrap();
     place.admit(&place.certificate("one")).await.unwrap();
     let refused = renew(place.state(), &mut of_copy, &identity.renewal_csr().unwrap()).await.unwrap_err();
     assert_eq!(refused.code, "AGENT_IDENTITY_COPIED");
@@ -154,9 +190,10 @@ async fn whoever_is_not_an_agent_of_this_server_is_not_let_in() {
     let place = Place::new().await;
     let identity = place.join(&place.token().await, "one").await.unwrap();
     let csr = CheckedRequest::read(&identity.renewal_csr().unwrap()).unwrap();
-    let certified = |name: &str| place.link().authority.certify(&csr, &name.parse().unwrap()).unwrap();
+    let current = place.link().certifier.current();
+    let certified = |name: &str| current.authorities.issuing().certify(&csr, &name.parse().unwrap()).unwrap();
     let agent = identity.said().agent;
-    let gateway = place.link().authority.gateway().unwrap().certificate;
+    let gateway = current.authorities.issuing().gateway().unwrap().certificate;
     for (what, pem, code) in [
         (
             "of another account",
@@ -174,7 +211,7 @@ async fn whoever_is_not_an_agent_of_this_server_is_not_let_in() {
             "NOT_FOUND",
         ),
         ("the gateway's own", gateway, "NOT_AN_AGENT"),
-        ("the authority's", place.link().authority.certificate().to_owned(), "NOT_AN_AGENT"),
+        ("the authority's", current.authorities.issuing().certificate().to_owned(), "NOT_AN_AGENT"),
         (
             "of a generation that was never given",
             certified(&format!("tidegate://000000000000/us-east-1/agent/{agent}?generation=9")),
@@ -186,5 +223,48 @@ async fn whoever_is_not_an_agent_of_this_server_is_not_let_in() {
     let permit = Arc::clone(&place.link().bounds.places).acquire_owned().await.unwrap();
     let bare = admit::admit(place.state(), place.link(), (None, Lane::Data), permit).await;
     assert_eq!(bare.unwrap_err().code, "NO_CERTIFICATE");
+    place.running.stop().await;
+}
+
+#[tokio::test]
+async fn the_authority_is_rotated_and_no_agent_is_shut_out_that_came() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let named = Some(data_dir.path().to_str().unwrap().to_owned());
+    let place = Place::with(UpArgs { data_dir: named, ..UpArgs::default() }).await;
+    let path = place.directory.path().join("one");
+    let mut identity = place.join(&place.token().await, "one").await.unwrap();
+    let of_old = Identity::load(&path).unwrap();
+    place.lane(&identity).await.unwrap();
+    let (begun, behind) = (StatusCode::OK, StatusCode::CONFLICT);
+    assert_eq!(place.rotate().await, (begun, Phase::NewTrusted));
+    place.lane(&identity).await.unwrap();
+    assert_eq!(place.rotate().await, (behind, Phase::NewTrusted), "it does not know the new one");
+    place.renew(&mut identity, "one").await;
+    assert_eq!(place.rotate().await, (behind, Phase::NewTrusted), "it may have lost what it was told");
+    place.lane(&identity).await.unwrap();
+    let before = Identity::load(&path).unwrap();
+    let other = place.join(&place.token().await, "two").await.unwrap();
+    assert_eq!(place.rotate().await, (begun, Phase::NewIssues));
+    for one in [&identity, &other] {
+        place.lane(one).await.unwrap();
+    }
+    assert!(place.lane(&of_old).await.is_err(), "it believes the old authority alone");
+    place.join(&place.token().await, "three").await.unwrap();
+    assert_eq!(place.rotate().await, (behind, Phase::NewIssues), "the old one made certificates of two");
+    place.renew(&mut identity, "one").await;
+    place.lane(&identity).await.unwrap();
+    let (realm, shut_out) = (Place::realm(place.state()), other.said().agent);
+    let revoked = place.state().mailbox.work("test", move |control, _| control.revoke_agent(&realm, shut_out));
+    revoked.await.unwrap().unwrap();
+    assert_eq!(place.rotate().await, (begun, Phase::Settled), "who is revoked is not waited for");
+    place.lane(&identity).await.unwrap();
+    assert!(place.lane(&before).await.is_err(), "a certificate of the old authority is none");
+    place.running.stop().await;
+}
+
+#[tokio::test]
+async fn an_authority_in_memory_is_not_rotated() {
+    let place = Place::new().await;
+    assert_eq!(place.rotate().await, (StatusCode::CONFLICT, Phase::Settled));
     place.running.stop().await;
 }

@@ -35,6 +35,30 @@ fn agents_are_listed_and_outlive_the_server() {
 }
 
 #[test]
+fn the_authority_is_rotated_phase_by_phase() {
+    let gateway = Gateway::new();
+    let steady = gateway.enrol(&gateway.token("us-east-1f", &[]));
+    let begun = gateway.json(&["agent", "rotate-authority"]);
+    assert_eq!(
+        (&begun["phase"], &begun["behind"]),
+        (&"new-trusted".into(), &serde_json::json!([steady.enrolled.agent]))
+    );
+    assert_eq!(begun["trusted"].as_array().unwrap().len(), 2);
+    let out = gateway.server.run(&["agent", "rotate-authority"]);
+    let why = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(why.contains(&format!("{} is behind", steady.enrolled.agent)) && why.contains("next renewal"), "{why}");
+    undisturbed(&gateway, &steady);
+    gateway.json(&["agent", "revoke", &steady.enrolled.agent.to_string()]);
+    let said = [(); 2].map(|()| text(&gateway.server.run(&["agent", "rotate-authority"]).stdout));
+    assert!(said[0].contains(" issues, and agents of the old one are let in\n"), "{said:?}");
+    assert!(said[1].contains(" is the only one\n"), "{said:?}");
+    let papers = gateway.enrol(&gateway.token("us-east-1a", &[]));
+    undisturbed(&gateway, &papers);
+    assert_eq!(gateway.lane(DATA, Some(&steady.papers)), "HANDSHAKE", "the old authority is believed no more");
+}
+
+#[test]
 fn what_cannot_be_is_refused_in_words() {
     let gateway = Gateway::new();
     let vpc = gateway.vpc.as_str();

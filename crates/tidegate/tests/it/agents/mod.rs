@@ -149,9 +149,8 @@ impl Gateway {
     fn lane(&self, protocol: &[u8], papers: Option<&Papers>) -> String {
         let stream = self.connect();
         let port = stream.local_addr().unwrap().port();
-        if let Ok(mut stream) = shake(stream, config(&[protocol], papers)) {
-            let _ = stream.read_to_end(&mut Vec::new());
-        }
+        // Held until the gateway has judged it, whatever it does with it then.
+        let _held = shake(stream, config(&[protocol], papers));
         self.verdict(port)
     }
 }
