@@ -110,6 +110,12 @@ pub(crate) enum Command {
     /// Is the first process of a program's PID namespace
     #[command(hide = true)]
     RunFirst,
+    /// Is a service of the demo, where `run` says
+    #[command(hide = true)]
+    DemoBackend(DemoBackendArgs),
+    /// Is a program of the demo that calls the load balancer
+    #[command(hide = true)]
+    DemoCaller(DemoCallerArgs),
     /// Builds a tiny private network, in a process that does nothing else
     #[command(hide = true)]
     ExamineKernel,
@@ -392,9 +398,26 @@ pub(crate) struct ExplainArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// The engine of the private networks: auto, proxy or kernel; with kernel the services are programs inside
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub(crate) fabric: String,
     /// End after the walk instead of staying up
     #[arg(long)]
     pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoBackendArgs {
+    /// What it is called
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoCallerArgs {
+    /// What it asks for
+    pub(crate) url: String,
+    /// How long it waits for the answer, in seconds
+    pub(crate) within_s: u64,
 }
 
 #[derive(Debug, Args)]

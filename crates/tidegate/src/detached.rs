@@ -100,7 +100,7 @@ fn spawn(log: &Path) -> Result<Child, Complaint> {
 }
 
 /// The line that says that it serves; `None` when it ended instead.
-async fn first_line(child: &mut Child) -> Option<String> {
+pub(crate) async fn first_line(child: &mut Child) -> Option<String> {
     let mut line = String::new();
     let read = BufReader::new(child.stdout.take()?).read_line(&mut line).await;
     read.ok().filter(|length| *length > 0).map(|_| line)

@@ -19,15 +19,22 @@ pub(crate) enum Exit {
     Program(u8),
 }
 
+impl Exit {
+    /// Its number.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Denied => 3,
+            Self::Unreachable => 4,
+            Self::Program(code) => code,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Ok => Self::SUCCESS,
-            Exit::Failed => Self::from(1),
-            Exit::Usage => Self::from(2),
-            Exit::Denied => Self::from(3),
-            Exit::Unreachable => Self::from(4),
-            Exit::Program(code) => Self::from(code),
-        }
+        Self::from(exit.code())
     }
 }

@@ -73,6 +73,8 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::ExamineKernel => doctor::examine(),
         Command::Demo(args) => demo::demo(&args),
+        Command::DemoBackend(args) => demo::backend(&args),
+        Command::DemoCaller(args) => demo::caller(&args),
     };
     exit.into()
 }

@@ -81,7 +81,8 @@ pub(super) const AGENTS: &str = "Examples:
 /// Of `demo`.
 pub(super) const DEMO: &str = "Examples:
   tidegate demo
-  tidegate demo --once";
+  tidegate demo --once
+  tidegate demo --fabric kernel";
 /// Of `ca`.
 pub(super) const CA: &str = "Examples:
   tidegate ca > ca.pem

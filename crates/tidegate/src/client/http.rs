@@ -31,7 +31,7 @@ const UNIX_SCHEME: &str = "unix";
 /// What the host of a unix socket is called.
 const UNIX_HOST: &str = "localhost";
 /// The port of plain HTTP.
-pub(super) const HTTP_PORT: u16 = 80;
+pub(crate) const HTTP_PORT: u16 = 80;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]

@@ -34,7 +34,7 @@ pub(crate) use env::env;
 pub(crate) use explain::explain;
 pub(crate) use logs::logs;
 pub(crate) use netns::{become_inside, netns};
-pub(crate) use run::{become_first, become_program, run};
+pub(crate) use run::{become_first, become_program, end, exit_of, run, tied};
 pub(crate) use status::{attachments, status};
 pub(crate) use wait::wait;
 

@@ -144,14 +144,20 @@ pub(super) async fn door(server: &Server) -> Result<String, Complaint> {
     })
 }
 
-/// Starts the program by way of this binary, which ties it to this process before it becomes the program.
+/// Starts the program.
 fn spawn(words: &[String], place: &[&str], listens_at: SocketAddr) -> Result<Child, Complaint> {
+    let mut command = tied(place)?;
+    command.args(words).env("HOST", listens_at.ip().to_string()).env("PORT", listens_at.port().to_string());
+    command.spawn().map_err(|error| Complaint::System(format!("the program cannot be started: {error}")))
+}
+
+/// What starts a program by way of this binary, which ties it to this process before it becomes the program, but for the program's words.
+pub(crate) fn tied(place: &[&str]) -> Result<Command, Complaint> {
     let own = std::env::current_exe().map_err(|error| Complaint::System(error.to_string()))?;
     let mut command = Command::new(own);
     command.args(["run-child", "--parent", &std::process::id().to_string()]);
-    command.args(place).arg("--").args(words).kill_on_drop(true);
-    command.env("HOST", listens_at.ip().to_string()).env("PORT", listens_at.port().to_string());
-    command.spawn().map_err(|error| Complaint::System(format!("the program cannot be started: {error}")))
+    command.args(place).arg("--").kill_on_drop(true);
+    Ok(command)
 }
 
 /// Until the program ends, the server goes, or this process is asked to end. Other signals are passed on as they come.
@@ -181,7 +187,7 @@ fn pass_on(program: &Child, signal: Signal) {
 }
 
 /// Asks the program to end, then ends it.
-async fn end(program: &mut Child) -> Option<ExitStatus> {
+pub(crate) async fn end(program: &mut Child) -> Option<ExitStatus> {
     pass_on(program, Signal::TERM);
     match tokio::time::timeout(PROGRAM_END, program.wait()).await {
         Ok(ended) => ended.ok(),
@@ -193,7 +199,7 @@ async fn end(program: &mut Child) -> Option<ExitStatus> {
 }
 
 /// The program's own code; 128 and the signal when one ended it, as shells say.
-fn exit_of(status: ExitStatus) -> Exit {
+pub(crate) fn exit_of(status: ExitStatus) -> Exit {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).map_or(Exit::Failed, Exit::Program)
 }

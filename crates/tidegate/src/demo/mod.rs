@@ -1,86 +1,106 @@
-//! `tidegate demo`: the whole chain in one process, on free ports, in memory. It builds the stack through its own AWS
-//! endpoint, sends requests, takes one rule away, shows which hop refuses and why, mends it by the command that the
+//! `tidegate demo`: the whole chain, on free ports, in memory. It builds the stack through the AWS endpoint of a server of its own,
+//! sends requests, takes one rule away, shows which hop refuses and why, mends it by the command that the
 //! explanation prints, and stays up. Every claim that it prints was checked.
 
 mod backend;
 mod fix;
+mod inside;
+mod server;
 mod stack;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
 use http::{HeaderMap, Method};
-use plane::Engine;
+use plane::Enforcement;
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::process::Child;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::{DemoArgs, UpArgs};
+use crate::cli::DemoArgs;
 use crate::client::aws::Aws;
 use crate::client::http::{Answer, Call, send, url};
 use crate::client::{Complaint, Server, to_end};
-use crate::config;
 use crate::exit::Exit;
 use crate::output;
-use crate::serve::{self, Running};
-use stack::{Service, Stack};
+use inside::Place;
+use server::{Process, Started};
+use stack::{Callers, Stack};
 
-/// How long a denied connection is silent here; on AWS it is nine seconds.
-const BLOCKED: &str = "300ms";
+pub(crate) use backend::backend;
+pub(crate) use inside::caller;
 
 /// Walks the whole way; success only if all of it happened.
 pub(crate) fn demo(args: &DemoArgs) -> Exit {
-    to_end(walk(args.once))
+    to_end(walk(args))
 }
 
-async fn walk(once: bool) -> Result<Exit, Complaint> {
-    let running = start().await?;
-    let walked = tell(&running, once).await;
-    let outcome = match walked {
-        Ok(()) if once => Ok(Exit::Ok),
-        Ok(()) => stay().await.map(|()| Exit::Ok),
-        Err(complaint) => Err(complaint),
+async fn walk(args: &DemoArgs) -> Result<Exit, Complaint> {
+    let mut asked = Asked::catch()?;
+    let mut server = match Process::start(&args.fabric).await? {
+        Started::Serves(server) => server,
+        Started::Ended(exit) => return Ok(exit),
     };
-    running.stop().await;
+    // The programs inside live as long as this.
+    let mut programs = Vec::new();
+    let walked = tokio::select! {
+        told = tell(&server, &mut programs, args.once) => told.map(|()| Exit::Ok),
+        () = asked.comes() => Ok(Exit::Failed),
+    };
+    let outcome = match walked {
+        Ok(Exit::Ok) if !args.once => tokio::select! {
+            () = asked.comes() => Ok(Exit::Ok),
+            complaint = server.ended() => Err(complaint),
+        },
+        walked => walked,
+    };
+    drop(programs);
+    server.stop().await;
     outcome
 }
 
-async fn start() -> Result<Running, Complaint> {
-    let free = || Some("127.0.0.1:0".to_owned());
-    let flags = UpArgs {
-        listen_api: free(),
-        listen_public: free(),
-        ephemeral: true,
-        blocked_connect: Some(BLOCKED.to_owned()),
-        log: Some("error".to_owned()),
-        ..UpArgs::default()
-    };
-    let config = config::load(&flags, [], None).map_err(|problems| {
-        Complaint::System(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    })?;
-    serve::start(config, Engine::default()).await.map_err(|error| Complaint::System(error.to_string()))
-}
+/// The signals that end the demo.
+struct Asked([Signal; 2]);
 
-async fn stay() -> Result<(), Complaint> {
-    let caught = |kind| signal(kind).map_err(|error| Complaint::System(error.to_string()));
-    let (mut terminate, mut interrupt) = (caught(SignalKind::terminate())?, caught(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+impl Asked {
+    /// Catches them from here on.
+    fn catch() -> Result<Self, Complaint> {
+        let caught = |kind| signal(kind).map_err(|error| Complaint::System(error.to_string()));
+        Ok(Self([caught(SignalKind::terminate())?, caught(SignalKind::interrupt())?]))
     }
-    Ok(())
+
+    /// Until one comes.
+    async fn comes(&mut self) {
+        let [terminate, interrupt] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
 }
 
 /// The story.
-async fn tell(running: &Running, once: bool) -> Result<(), Complaint> {
-    let ends = running.ends();
-    let (server, aws) = (Server::at(&ends.api_url()), Aws::at(&ends.api_url()));
-    heading("Build: VPC, two private subnets, three services, internal load balancer, VPC link, HTTP API");
-    let services = services().await?;
-    let stack = stack::build(&aws, &server, &services).await?;
+async fn tell(process: &Process, programs: &mut Vec<Child>, once: bool) -> Result<(), Complaint> {
+    let Process { api, public, fabric, .. } = process;
+    let (server, aws) = (Server::at(api), Aws::at(api));
+    let is_inside = *fabric == Enforcement::Kernel.to_string();
+    let what = if is_inside { "programs inside" } else { "services" };
+    heading(&format!(
+        "Build: VPC, two private subnets, three {what}, internal load balancer, VPC link, HTTP API (fabric: {fabric})"
+    ));
+    let stack = stack::build(&aws, async |network, group| {
+        if is_inside {
+            *programs = inside::start(api, &network.subnets, group).await?;
+            Ok(())
+        } else {
+            stack::attach(&server, network, group).await
+        }
+    })
+    .await?;
     stack.healthy(&aws).await?;
-    output::line(&format!("built through {} with AWS's own operations; every target is healthy", ends.api_url()));
+    output::line(&format!("built through {api} with AWS's own operations; every target is healthy"));
 
-    let invoke =
-        format!("http://{}.execute-api.us-east-1.localhost:{}", stack.api, ends.public.unwrap_or(ends.api).port());
+    let port = url(public)?.port_u16().unwrap_or_default();
+    let invoke = format!("http://{}.execute-api.us-east-1.localhost:{port}", stack.api);
     heading("Call it");
     for path in ["/hello", "/reports/1"] {
         let answer = expect(&format!("{invoke}{path}"), 200).await?;
@@ -88,6 +108,7 @@ async fn tell(running: &Running, once: bool) -> Result<(), Complaint> {
     }
     let passed = expect(&format!("{invoke}/hello"), 200).await?;
     show(&server, &passed).await?;
+    let callers = if is_inside { Some(look(&aws, &stack, api).await?) } else { None };
 
     heading("Break it: revoke the load balancer's ingress rule");
     stack::break_it(&aws, &stack).await?;
@@ -105,9 +126,23 @@ async fn tell(running: &Running, once: bool) -> Result<(), Complaint> {
     if once {
         output::line("\nThis server ends now. Without --once it stays, for requests of your own.");
     } else {
-        closing(&stack, &invoke, &ends.api_url());
+        closing(&stack, &invoke, api);
+        callers.iter().for_each(|callers| closing_inside(&stack, callers, api));
     }
     Ok(())
+}
+
+/// The private network, from outside and from inside.
+async fn look(aws: &Aws, stack: &Stack, api: &str) -> Result<Callers, Complaint> {
+    heading("Reach a service from this machine, past gateway and link");
+    inside::from_the_machine().await?;
+    let callers = stack::callers(aws, stack).await?;
+    let place = |group| Place { api, subnet: &stack.network.subnets[0], group };
+    heading("Call the internal load balancer from a program inside, whose group its group lets in");
+    inside::answered(&place(&callers.let_in), stack).await?;
+    heading("The same from a program in a group that it does not let in");
+    inside::met_with_silence(&place(&callers.kept_out), stack).await?;
+    Ok(callers)
 }
 
 fn closing(stack: &Stack, invoke: &str, api: &str) {
@@ -117,19 +152,13 @@ fn closing(stack: &Stack, invoke: &str, api: &str) {
     output::line(&format!("eval \"$(tidegate env --api {api})\"      # then use the AWS CLI, boto3 or Terraform"));
 }
 
-fn heading(text: &str) {
-    output::line(&format!("\n{}", output::coloured(&format!("== {text}"), "1")));
+fn closing_inside(stack: &Stack, callers: &Callers, api: &str) {
+    let place = format!("--subnet {} --security-group {}", stack.network.subnets[0], callers.let_in);
+    output::line(&format!("tidegate run --api {api} {place} -- curl -i http://{}/hello", stack.balancer_name));
 }
 
-async fn services() -> Result<Vec<Service>, Complaint> {
-    let mut services = Vec::new();
-    for (name, is_report, address) in
-        [("orders-a", false, "10.0.10.10"), ("orders-b", false, "10.0.11.10"), ("reports", true, "10.0.10.20")]
-    {
-        let host = backend::start(name).await.map_err(|error| Complaint::System(error.to_string()))?;
-        services.push(Service { is_report, address, host });
-    }
-    Ok(services)
+fn heading(text: &str) {
+    output::line(&format!("\n{}", output::coloured(&format!("== {text}"), "1")));
 }
 
 /// Sends a request that must get this status.

@@ -1,12 +1,12 @@
 //! The demo's stack: a VPC, an internal load balancer with three private services behind it, a VPC link and an HTTP API.
 //! Built by AWS's own operations through the AWS endpoint, with the narrowest security groups that work.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
 
+use super::backend;
 use crate::client::aws::{Aws, EC2, ELB, text};
 use crate::client::{Complaint, Server};
 use crate::wishes::AttachWish;
@@ -14,34 +14,61 @@ use crate::wishes::AttachWish;
 /// How often a state in between is looked at, and how often at most.
 const POLL: (Duration, u32) = (Duration::from_millis(20), 500);
 
+/// The private port of every service.
+pub(super) const PORT: u16 = 8080;
+
 /// A private service: which target group, which address.
-pub(crate) struct Service {
+pub(super) struct Service {
+    /// What it is called.
+    pub(super) name: &'static str,
     /// Whether it is one of the reports, which have a rule of their own.
-    pub(crate) is_report: bool,
+    pub(super) is_report: bool,
     /// Its private address.
-    pub(crate) address: &'static str,
-    /// Where it really listens.
-    pub(crate) host: SocketAddr,
+    pub(super) address: &'static str,
+    /// Which of the two subnets that is of.
+    pub(super) zone: usize,
 }
 
+/// All of them.
+pub(super) const SERVICES: [Service; 3] = [
+    Service { name: "orders-a", is_report: false, address: "10.0.10.10", zone: 0 },
+    Service { name: "orders-b", is_report: false, address: "10.0.11.10", zone: 1 },
+    Service { name: "reports", is_report: true, address: "10.0.10.20", zone: 0 },
+];
+
 /// What was built.
-pub(crate) struct Stack {
-    /// The link's group.
-    pub(crate) link_group: String,
-    /// The load balancer's group.
-    pub(crate) balancer_group: String,
+pub(super) struct Stack {
+    /// Where it is.
+    pub(super) network: Network,
     /// The API.
-    pub(crate) api: String,
+    pub(super) api: String,
+    /// The name of the load balancer.
+    pub(super) balancer_name: String,
+    link_group: String,
+    balancer_group: String,
     groups: [String; 2],
 }
 
-struct Network {
+/// The private network.
+pub(super) struct Network {
     vpc: String,
-    subnets: [String; 2],
+    /// One in each zone.
+    pub(super) subnets: [String; 2],
 }
 
-/// Builds everything.
-pub(crate) async fn build(aws: &Aws, server: &Server, services: &[Service]) -> Result<Stack, Complaint> {
+/// Groups of programs that call the load balancer from inside.
+pub(super) struct Callers {
+    /// Its group lets them in.
+    pub(super) let_in: String,
+    /// It does not.
+    pub(super) kept_out: String,
+}
+
+/// Builds everything, with the services placed in the network under a group by somebody else.
+pub(super) async fn build(
+    aws: &Aws,
+    place: impl AsyncFnOnce(&Network, &str) -> Result<(), Complaint>,
+) -> Result<Stack, Complaint> {
     let network = network(aws).await?;
     let link_group = group(aws, &network.vpc, "link").await?;
     let balancer_group = group(aws, &network.vpc, "balancer").await?;
@@ -49,15 +76,29 @@ pub(crate) async fn build(aws: &Aws, server: &Server, services: &[Service]) -> R
     for (side, of, port, peer) in [
         ("Egress", &link_group, 80, &balancer_group),
         ("Ingress", &balancer_group, 80, &link_group),
-        ("Egress", &balancer_group, 8080, &target_group),
-        ("Ingress", &target_group, 8080, &balancer_group),
+        ("Egress", &balancer_group, PORT, &target_group),
+        ("Ingress", &target_group, PORT, &balancer_group),
     ] {
         allow(aws, side, of, port, peer).await?;
     }
-    attach(server, &network, &target_group, services).await?;
-    let (listener, groups) = balancer(aws, &network, &balancer_group, services).await?;
+    place(&network, &target_group).await?;
+    let Balancer { listener, name, groups } = balancer(aws, &network, &balancer_group).await?;
     let api = gateway(aws, &network, &link_group, &listener).await?;
-    Ok(Stack { link_group, balancer_group, api, groups })
+    Ok(Stack { network, api, balancer_name: name, link_group, balancer_group, groups })
+}
+
+/// Makes the groups of programs that call the load balancer from inside; both let them out to it.
+pub(super) async fn callers(aws: &Aws, stack: &Stack) -> Result<Callers, Complaint> {
+    let vpc = &stack.network.vpc;
+    let (let_in, kept_out) = (group(aws, vpc, "callers").await?, group(aws, vpc, "strangers").await?);
+    for (side, of, peer) in [
+        ("Egress", &let_in, &stack.balancer_group),
+        ("Egress", &kept_out, &stack.balancer_group),
+        ("Ingress", &stack.balancer_group, &let_in),
+    ] {
+        allow(aws, side, of, 80, peer).await?;
+    }
+    Ok(Callers { let_in, kept_out })
 }
 
 async fn network(aws: &Aws) -> Result<Network, Complaint> {
@@ -90,7 +131,7 @@ async fn allow(aws: &Aws, side: &str, of: &str, port: u16, peer: &str) -> Result
 }
 
 /// Takes the rule away that lets the link into the load balancer.
-pub(crate) async fn break_it(aws: &Aws, stack: &Stack) -> Result<(), Complaint> {
+pub(super) async fn break_it(aws: &Aws, stack: &Stack) -> Result<(), Complaint> {
     change(aws, "RevokeSecurityGroupIngress", &stack.balancer_group, 80, &stack.link_group).await
 }
 
@@ -106,14 +147,16 @@ async fn change(aws: &Aws, action: &str, of: &str, port: u16, peer: &str) -> Res
     aws.form(EC2, action, &members).await.map(drop)
 }
 
-async fn attach(server: &Server, network: &Network, group: &str, services: &[Service]) -> Result<(), Complaint> {
+/// Starts the services as programs of this machine, and attaches them.
+pub(super) async fn attach(server: &Server, network: &Network, group: &str) -> Result<(), Complaint> {
     let wrong = |what: &str| Complaint::System(format!("{what} is not what AWS calls one"));
-    for service in services {
+    for service in &SERVICES {
+        let host = backend::start(service.name).await.map_err(|error| Complaint::System(error.to_string()))?;
         let wish = AttachWish {
             realm: server.realm().clone(),
             private_ip: service.address.parse().map_err(|_| wrong(service.address))?,
-            port: Some(8080),
-            host: service.host,
+            port: Some(PORT),
+            host,
             vpc: Some(network.vpc.parse().map_err(|_| wrong(&network.vpc))?),
             security_groups: vec![group.parse().map_err(|_| wrong(group))?],
         };
@@ -122,13 +165,14 @@ async fn attach(server: &Server, network: &Network, group: &str, services: &[Ser
     Ok(())
 }
 
-/// The listener's ARN, and those of the target groups: orders, reports.
-async fn balancer(
-    aws: &Aws,
-    network: &Network,
-    group: &str,
-    services: &[Service],
-) -> Result<(String, [String; 2]), Complaint> {
+struct Balancer {
+    listener: String,
+    name: String,
+    /// Target groups: orders, reports.
+    groups: [String; 2],
+}
+
+async fn balancer(aws: &Aws, network: &Network, group: &str) -> Result<Balancer, Complaint> {
     let [subnet_a, subnet_b] = &network.subnets;
     let members = [
         ("Name", "demo"),
@@ -138,9 +182,10 @@ async fn balancer(
         ("Subnets.member.2", subnet_b.as_str()),
         ("SecurityGroups.member.1", group),
     ];
-    let arn = aws.form(ELB, "CreateLoadBalancer", &members).await?.first("LoadBalancerArn")?;
-    let orders = targets(aws, &network.vpc, "orders", services.iter().filter(|service| !service.is_report)).await?;
-    let reports = targets(aws, &network.vpc, "reports", services.iter().filter(|service| service.is_report)).await?;
+    let made = aws.form(ELB, "CreateLoadBalancer", &members).await?;
+    let (arn, name) = (made.first("LoadBalancerArn")?, made.first("DNSName")?);
+    let orders = targets(aws, &network.vpc, "orders", SERVICES.iter().filter(|service| !service.is_report)).await?;
+    let reports = targets(aws, &network.vpc, "reports", SERVICES.iter().filter(|service| service.is_report)).await?;
     let forward = [("DefaultActions.member.1.Type", "forward"), ("DefaultActions.member.1.TargetGroupArn", &orders)];
     let members = [&[("LoadBalancerArn", arn.as_str()), ("Protocol", "HTTP"), ("Port", "80")][..], &forward].concat();
     let listener = aws.form(ELB, "CreateListener", &members).await?.first("ListenerArn")?;
@@ -156,7 +201,7 @@ async fn balancer(
     let state =
         async || aws.form(ELB, "DescribeLoadBalancers", &[("LoadBalancerArns.member.1", &arn)]).await?.first("Code");
     until("the load balancer is active", async || Ok(state().await? == "active")).await?;
-    Ok((listener, [orders, reports]))
+    Ok(Balancer { listener, name, groups: [orders, reports] })
 }
 
 async fn targets(
@@ -165,7 +210,8 @@ async fn targets(
     name: &str,
     services: impl Iterator<Item = &Service>,
 ) -> Result<String, Complaint> {
-    let members = [("Name", name), ("Protocol", "HTTP"), ("Port", "8080"), ("VpcId", vpc), ("TargetType", "ip")];
+    let port = PORT.to_string();
+    let members = [("Name", name), ("Protocol", "HTTP"), ("Port", &port), ("VpcId", vpc), ("TargetType", "ip")];
     let arn = aws.form(ELB, "CreateTargetGroup", &members).await?.first("TargetGroupArn")?;
     for service in services {
         let members = [("TargetGroupArn", arn.as_str()), ("Targets.member.1.Id", service.address)];
@@ -200,7 +246,7 @@ async fn gateway(aws: &Aws, network: &Network, group: &str, listener: &str) -> R
 
 impl Stack {
     /// Waits until every target has passed a probe.
-    pub(crate) async fn healthy(&self, aws: &Aws) -> Result<(), Complaint> {
+    pub(super) async fn healthy(&self, aws: &Aws) -> Result<(), Complaint> {
         for group in &self.groups {
             until("the targets are healthy", async || {
                 let health = aws.form(ELB, "DescribeTargetHealth", &[("TargetGroupArn", group)]).await?;
