@@ -152,6 +152,9 @@ mod linux {
         let doors = vec![door(client, CLIENT, None), door(server, SERVER, Some(vec![group]))];
         let cables = [client, server].into_iter().enumerate();
         let cables = cables.filter_map(|(nth, interface)| Some((interface, CableNumber::nth(nth)?))).collect();
-        (Ruleset { doors, gates: vec![gate], ..Ruleset::default() }, Cables { doors: cables, ..Cables::default() })
+        (
+            Ruleset { doors, gates: vec![gate.into()], ..Ruleset::default() },
+            Cables { doors: cables, ..Cables::default() },
+        )
     }
 }

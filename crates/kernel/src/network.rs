@@ -35,6 +35,8 @@ pub struct Network {
     next: usize,
     resolver: Option<Ipv4Addr>,
     enforced: Option<Enforced>,
+    /// By which rules are written, once there are some. To close it takes the kernel ten milliseconds after a change.
+    rules: Option<Netlink>,
 }
 
 /// An interface that is there.
@@ -83,6 +85,7 @@ impl Network {
             next: 0,
             resolver: None,
             enforced: None,
+            rules: None,
         })
     }
 
@@ -292,7 +295,13 @@ impl Network {
     pub fn enforce(&mut self, ruleset: &Ruleset, cables: &Cables) -> Result<(), Failure> {
         let enforced = Enforced { ruleset: ruleset.clone(), cables: cables.clone(), resolver: self.resolver };
         let transaction = enforced.instead_of(self.enforced.as_ref());
-        self.inside.run(&self.router, move || transaction.carry_out(&mut Netlink::netfilter()?))??;
+        let mut rules = match self.rules.take() {
+            Some(rules) => rules,
+            None => self.inside.run(&self.router, Netlink::netfilter)??,
+        };
+        transaction.carry_out(&mut rules)?;
+        // After a failure there may be more to be heard from it, so that it is not used again.
+        self.rules = Some(rules);
         self.enforced = Some(enforced);
         Ok(())
     }

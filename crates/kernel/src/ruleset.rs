@@ -5,8 +5,10 @@
 //! connection; the rest follows). `accept` ends a chain and not the way, so that both sides have their say. Nothing is for the router itself but
 //! questions about names.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use topology::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
 use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
@@ -50,45 +52,90 @@ impl Enforced {
         match before {
             None => table(self, |_same| true).replacing(TABLE),
             Some(before) => {
-                let (was, is) = (before.by_group(), self.by_group());
-                let differs = |group: Group<'_>| was.get(&group.key()) != is.get(&group.key());
-                table(self, differs).changing(TABLE, &table(before, differs))
+                let Difference { groups: differ, is_led_otherwise } = self.difference(before);
+                let differs = |group: Group<'_>| differ.contains(&group.key());
+                let parts = |of: &Self| if is_led_otherwise { table(of, differs) } else { groups(of, differs).table };
+                parts(self).changing(TABLE, &parts(before))
             }
         }
     }
 
-    fn by_group(&self) -> BTreeMap<Key, Group<'_>> {
-        let gates = self.ruleset.gates.iter().map(Group::Gate);
-        let members = self.ruleset.members.iter().map(|(group, addresses)| Group::Members(*group, addresses));
-        gates.chain(members).map(|group| (group.key(), group)).collect()
+    /// What has to be written anew. Both have their groups in order, so that each is looked at once.
+    fn difference(&self, before: &Self) -> Difference {
+        let (mut was, mut is) = (before.groups().peekable(), self.groups().peekable());
+        let mut difference =
+            Difference { groups: BTreeSet::new(), is_led_otherwise: self.besides() != before.besides() };
+        loop {
+            let order = match (was.peek(), is.peek()) {
+                (None, None) => return difference,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(was), Some(is)) => was.key().cmp(&is.key()),
+            };
+            let (was, is) = (was.next_if(|_| order.is_le()), is.next_if(|_| order.is_ge()));
+            difference.is_led_otherwise |= order.is_ne();
+            if was != is {
+                difference.groups.extend(was.or(is).map(Group::key));
+            }
+        }
     }
+
+    /// All that there is besides groups.
+    fn besides(&self) -> impl PartialEq {
+        let Ruleset { doors, gates: _, members: _, walls, crossings, left_out: _ } = &self.ruleset;
+        (doors, walls, crossings, &self.cables, self.resolver)
+    }
+
+    /// What there is of groups, in the order of its keys.
+    fn groups(&self) -> impl Iterator<Item = Group<'_>> {
+        let gates = self.ruleset.gates.iter().map(Group::Gate);
+        gates.chain(self.ruleset.members.iter().map(|(group, addresses)| Group::Members(*group, addresses)))
+    }
+}
+
+/// What of a table has to be written anew.
+struct Difference {
+    groups: BTreeSet<Key>,
+    /// Whether what leads to groups is among it: that depends on which there are, and not on what they let through.
+    is_led_otherwise: bool,
 }
 
 /// What there is of a group: most of a table, and of most changes the only part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Group<'a> {
-    Gate(&'a Gate),
+    Gate(&'a Arc<Gate>),
     Members(SecurityGroupId, &'a [Ipv4Addr]),
 }
 
-/// A group, with the direction of a gate.
-type Key = (SecurityGroupId, Option<Direction>);
+/// Gates before members, by group, the gate of what leaves before that of what comes in.
+type Key = (bool, SecurityGroupId, bool);
 
 impl Group<'_> {
-    const fn key(self) -> Key {
+    fn key(self) -> Key {
         match self {
-            Self::Gate(gate) => (gate.group, Some(gate.direction)),
-            Self::Members(group, _) => (group, None),
+            Self::Gate(gate) => (false, gate.group, gate.direction == Direction::Ingress),
+            Self::Members(group, _) => (true, group, false),
         }
     }
 }
 
 /// The table that carries these rules out, with what this says of the groups.
 fn table(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Table {
-    let Enforced { ruleset, cables, resolver } = enforced;
-    let mut rules = Rules { table: Table::default(), ruleset, cables };
+    let mut rules = groups(enforced, is_in);
     rules.sources();
-    for group in enforced.by_group().into_values().filter(|group| is_in(*group)) {
+    enforced.ruleset.walls.iter().for_each(|wall| rules.wall(wall));
+    rules.walls();
+    rules.side(Direction::Egress);
+    rules.side(Direction::Ingress);
+    rules.router(enforced.resolver);
+    rules.table
+}
+
+/// The part of it that says what there is of these groups.
+fn groups(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Rules<'_> {
+    let Enforced { ruleset, cables, resolver: _ } = enforced;
+    let mut rules = Rules { table: Table::default(), ruleset, cables };
+    for group in enforced.groups().filter(|group| is_in(*group)) {
         match group {
             Group::Gate(gate) => rules.gate(gate),
             Group::Members(group, addresses) => {
@@ -97,12 +144,7 @@ fn table(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Table {
             }
         }
     }
-    ruleset.walls.iter().for_each(|wall| rules.wall(wall));
-    rules.walls();
-    rules.side(Direction::Egress);
-    rules.side(Direction::Ingress);
-    rules.router(*resolver);
-    rules.table
+    rules
 }
 
 struct Rules<'a> {
@@ -265,8 +307,7 @@ impl<'a> Rules<'a> {
             let own = format!("{}.{}", door.interface, way(direction));
             self.table.chain(&own);
             // A group that lets nothing through in this direction has no gate.
-            let gates = self.ruleset.gates.iter();
-            for gate in gates.filter(|gate| gate.direction == direction && groups.contains(&gate.group)) {
+            for gate in groups.iter().filter_map(|group| self.ruleset.gate(*group, direction)) {
                 self.table.rule(&own, &[Step::Then(Fate::Jump(chain_of(gate)))]);
             }
             elements.push(leading(*cable, Fate::Jump(own)));

@@ -44,7 +44,7 @@ fn compiled(realm: &Realm, estate: &RealmEstate, before: Option<Before<'_>>) -> 
     let kept = before.zip(change.as_ref()).map(|(before, change)| Kept { compiled: before.compiled, change });
     let fabric = match kept.and_then(|kept| kept.unless(kept.change.fabric)) {
         Some(before) => Arc::clone(&before.fabric),
-        None => Arc::new(fabric::compile(realm, estate)),
+        None => Arc::new(fabric::compile(realm, estate, before)),
     };
     let balancers = match kept.and_then(|kept| kept.unless(kept.change.balancers)) {
         Some(before) => Arc::clone(&before.balancers),

@@ -2,7 +2,7 @@
 //! subnets do. Compiled from the same fabric that [`verdict`](mod@crate::verdict) judges, to the same answers: a test sends thousands of connections
 //! through a kernel and compares.
 //!
-//! Nothing here is ordered, and no two areas of one list overlap: sets of a kernel want it so, and it costs nothing that rules of groups only allow,
+//! No rule here comes before another, and no two areas of one list overlap: sets of a kernel want it so, and it costs nothing that rules of groups only allow,
 //! and that of the rules of an ACL each port of each address has one that decides.
 //!
 //! Simplifying assumptions: IPv4 only. A fabric knows of ACLs what they say of TCP, so that other protocols do not cross the boundary of a subnet
@@ -12,6 +12,7 @@ mod area;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 pub use area::{Area, Span};
 
@@ -25,8 +26,8 @@ use crate::verdict::acl::{REPLY_PORTS, decide};
 pub struct Ruleset {
     /// Its interfaces.
     pub doors: Vec<Door>,
-    /// What each group that an interface carries lets through, in each direction; a group without a gate lets nothing through.
-    pub gates: Vec<Gate>,
+    /// What each group that an interface carries lets through, out and in, by the groups in order; a group without a gate lets nothing through.
+    pub gates: Vec<Arc<Gate>>,
     /// The addresses of the groups that a rule refers to.
     pub members: BTreeMap<SecurityGroupId, Vec<Ipv4Addr>>,
     /// The subnets whose ACL does not let everything through.
@@ -107,16 +108,45 @@ pub struct Wall {
     pub replies_leave: Vec<Span>,
 }
 
+/// In which gates of a group follow one another.
+const DIRECTIONS: [Direction; 2] = [Direction::Egress, Direction::Ingress];
+
+impl Ruleset {
+    /// The gate of a group, if it has one.
+    #[must_use]
+    pub fn gate(&self, group: SecurityGroupId, direction: Direction) -> Option<&Arc<Gate>> {
+        let is_before =
+            |gate: &Arc<Gate>| (gate.group, gate.direction != DIRECTIONS[0]) < (group, direction != DIRECTIONS[0]);
+        let found = self.gates.get(self.gates.partition_point(is_before))?;
+        (found.group == group && found.direction == direction).then_some(found)
+    }
+}
+
 /// Compiles the rules of a VPC.
 #[must_use]
 pub fn of(fabric: &Fabric, vpc: VpcId) -> Ruleset {
+    compiled(fabric, vpc, None)
+}
+
+/// Compiles the rules of a VPC after a change, from those that were compiled of another fabric before it: gates of groups that are the same in both are taken
+/// over. What comes out is what [`of`] gives.
+#[must_use]
+pub fn after(fabric: &Fabric, vpc: VpcId, before: (&Fabric, &Ruleset)) -> Ruleset {
+    compiled(fabric, vpc, Some(before))
+}
+
+fn compiled(fabric: &Fabric, vpc: VpcId, before: Option<(&Fabric, &Ruleset)>) -> Ruleset {
     let (crossings, left_out) = crossings(fabric, vpc);
     let doors = doors(fabric, vpc, &crossings);
     let carried: BTreeSet<_> = doors.iter().flat_map(|door| door.groups.iter().flatten()).copied().collect();
     let known = carried.into_iter().filter_map(|id| Some((id, fabric.groups.get(&id)?)));
     let gates: Vec<_> = known
         .flat_map(|(id, group)| {
-            [Direction::Egress, Direction::Ingress].map(|direction| gate(id, direction, group.rules(direction)))
+            let same = before.filter(|(fabric, _)| fabric.groups.get(&id) == Some(group));
+            DIRECTIONS.map(|direction| {
+                let known = same.and_then(|(_, ruleset)| ruleset.gate(id, direction));
+                known.map_or_else(|| Arc::new(gate(id, direction, group.rules(direction))), Arc::clone)
+            })
         })
         .collect();
     let referred = gates.iter().flat_map(|gate| gate.with.iter().map(|(_, group)| *group));

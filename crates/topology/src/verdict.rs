@@ -11,6 +11,7 @@ pub mod acl;
 pub mod route;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use crate::id::SecurityGroupRuleId;
 pub use crate::net::Direction;
@@ -174,7 +175,7 @@ fn nearest(
 }
 
 fn groups<'a>(fabric: &'a Fabric, interface: &'a Interface) -> impl Iterator<Item = &'a Group> {
-    interface.groups.iter().filter_map(|id| fabric.groups.get(id))
+    interface.groups.iter().filter_map(|id| fabric.groups.get(id)).map(Arc::as_ref)
 }
 
 /// The other end as a rule sees it.
@@ -236,8 +237,8 @@ mod tests {
                 is_judged: true,
             });
         }
-        fabric.groups.insert(group(1), Group { egress, ..Group::default() });
-        fabric.groups.insert(group(2), Group { ingress, ..Group::default() });
+        fabric.groups.insert(group(1), Group { egress, ..Group::default() }.into());
+        fabric.groups.insert(group(2), Group { ingress, ..Group::default() }.into());
         fabric
     }
 

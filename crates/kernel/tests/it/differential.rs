@@ -148,7 +148,7 @@ impl Chance {
 
     fn rule(&mut self, n: u128, addresses: &[Ipv4Addr], fabric: &mut Fabric) {
         let (ingress, egress) = (self.rules(addresses), self.rules(addresses));
-        fabric.groups.insert(group(n), Group { ingress, egress, ..Group::default() });
+        fabric.groups.insert(group(n), Group { ingress, egress, ..Group::default() }.into());
     }
 
     /// Half of the subnets have an ACL that does not let everything through.

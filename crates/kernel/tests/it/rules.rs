@@ -48,7 +48,7 @@ fn fabric(server_takes: Vec<GroupRule>) -> Fabric {
         fabric.subnets.extend([subnet(address(nth))]);
         fabric.interfaces.push(interface(nth, address(nth), vec![group(nth)], true));
         let ingress = if nth == SERVER { server_takes.clone() } else { all() };
-        fabric.groups.insert(group(nth), Group { ingress, egress: all(), ..Group::default() });
+        fabric.groups.insert(group(nth), Group { ingress, egress: all(), ..Group::default() }.into());
     }
     fabric
 }
@@ -356,14 +356,15 @@ fn sixty_thousand_rules_are_one_transaction_and_a_change_of_one_another() {
                 let block = Ipv4Net::new(Ipv4Addr::new(172, 16 + high, low, n as u8), 32).unwrap();
                 rule(Traffic::Tcp(ports), Peer::Cidr(block))
             });
-            fabric.groups.insert(group(100 + usize::from(nth)), Group { ingress: rules.collect(), ..Group::default() });
+            let ingress = rules.collect();
+            fabric.groups.insert(group(100 + usize::from(nth)), Group { ingress, ..Group::default() }.into());
             fabric.interfaces[OTHER].groups.push(group(100 + usize::from(nth)));
         }
         let compiled = ruleset(&fabric);
         assert_eq!(compiled.gates.iter().map(|gate| gate.tcp.len()).sum::<usize>(), 60_000);
         net.enforce(&fabric);
         assert!(net.arrives(CLIENT, at(SERVER)), "the first group is in force");
-        fabric.groups.insert(group(SERVER), Group::default());
+        fabric.groups.insert(group(SERVER), Arc::default());
         net.enforce(&fabric);
         assert!(!net.arrives(CLIENT, at(SERVER)), "and is changed alone");
     });

@@ -10,7 +10,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getpeername, 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use topology::id::{SubnetId, VpcId};
 use topology::net::Ipv4Net;
-use topology::ruleset::{Ruleset, of};
+use topology::ruleset::{Ruleset, after, of};
 use topology::snapshot::fabric::{Fabric, SubnetNet};
 
 pub(crate) use crate::isolated::{Who, isolated};
@@ -31,6 +31,8 @@ pub(crate) fn on_one_processor() {
 pub(crate) struct Vpcs {
     pub(crate) inside: Inside,
     pub(crate) networks: Vec<(VpcId, Network, Cables)>,
+    /// What the rules in force were compiled of, and to what.
+    compiled: Option<(Fabric, Vec<Ruleset>)>,
     /// The namespace of each interface, as the fabric numbers them.
     pub(crate) namespaces: Vec<Namespace>,
 }
@@ -65,20 +67,28 @@ impl Vpcs {
             far_cables.crossings.insert(*one, far_cable);
         }
         let namespaces = fabric.interfaces.iter().map(|interface| namespaces[&interface.id].clone()).collect();
-        let mut vpcs = Self { inside: inside.clone(), networks, namespaces };
+        let mut vpcs = Self { inside: inside.clone(), networks, compiled: None, namespaces };
         vpcs.enforce(fabric);
         vpcs
     }
 
     /// Has the rules and routes of a fabric carried out.
     pub(crate) fn enforce(&mut self, fabric: &Fabric) {
-        for (vpc, network, cables) in &mut self.networks {
-            let ruleset = of(fabric, *vpc);
+        let before = self.compiled.take();
+        let mut rulesets = Vec::new();
+        for (nth, (vpc, network, cables)) in self.networks.iter_mut().enumerate() {
+            let ruleset = match &before {
+                Some((before, rulesets)) => after(fabric, *vpc, (before, &rulesets[nth])),
+                None => of(fabric, *vpc),
+            };
+            assert_eq!(ruleset, of(fabric, *vpc), "what is taken over is what it would be");
             for door in &ruleset.doors {
                 network.reroute(cables.doors[&door.interface], &door.routes).unwrap();
             }
             network.enforce(&ruleset, cables).unwrap();
+            rulesets.push(ruleset);
         }
+        self.compiled = Some((fabric.clone(), rulesets));
     }
 
     /// The network of the only VPC.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
+use super::Before;
 use crate::estate::RealmEstate;
+use crate::hash::Map;
 use crate::id::{Realm, SecurityGroupId, VpcId};
 use crate::net::PortRange;
 use crate::resource::instance::InstanceState;
@@ -24,7 +26,7 @@ use crate::snapshot::fabric::{
 };
 use crate::verdict::Direction;
 
-pub(super) fn compile(realm: &Realm, estate: &RealmEstate) -> Fabric {
+pub(super) fn compile(realm: &Realm, estate: &RealmEstate, before: Option<Before<'_>>) -> Fabric {
     let mut fabric = Fabric::default();
     let defaults = estate.security_groups.values().filter(|group| group.is_default());
     let defaults: BTreeMap<VpcId, SecurityGroupId> = defaults.map(|group| (group.vpc, group.id)).collect();
@@ -43,7 +45,10 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate) -> Fabric {
         }
     }
     add_interfaces(estate, &mut fabric);
-    add_groups(estate, &mut fabric);
+    match before.and_then(|before| changed_groups(estate, before)) {
+        Some(groups) => fabric.groups = groups,
+        None => add_groups(estate, &mut fabric),
+    }
     flow::add(realm, estate, &mut fabric);
     for attachment in estate.attachments.values() {
         if let Some(index) = fabric.interface_by_id(attachment.interface) {
@@ -172,19 +177,51 @@ fn is_of_stopped(estate: &RealmEstate, owner: InterfaceOwner) -> bool {
     estate.instances.get(&id).is_none_or(|instance| instance.state != InstanceState::Running)
 }
 
+/// The groups as they were, but for those whose rules changed; `None` where more changed than rules, or something dangled.
+fn changed_groups(estate: &RealmEstate, before: Before<'_>) -> Option<Map<SecurityGroupId, Arc<Group>>> {
+    let (was, compiled) = (before.estate, &before.compiled.fabric);
+    let are_same =
+        was.security_groups.is_same(&estate.security_groups) && was.prefix_lists.is_same(&estate.prefix_lists);
+    if !are_same || !compiled.problems.is_empty() {
+        return None;
+    }
+    let mut groups = compiled.groups.clone();
+    for (id, later) in was.security_group_rules.changes(&estate.security_group_rules) {
+        if let Some(earlier) = was.security_group_rules.get(id) {
+            rules_of(&mut groups, earlier)?.retain(|rule| rule.id != *id);
+        }
+        if let Some(later) = later {
+            let rules = rules_of(&mut groups, later)?;
+            let place = rules.partition_point(|rule| rule.id < *id);
+            rules.insert(place, compiled_rule(estate, later));
+        }
+    }
+    Some(groups)
+}
+
+/// The rules among which a rule is; `None` where its group is gone.
+fn rules_of<'a>(
+    groups: &'a mut Map<SecurityGroupId, Arc<Group>>,
+    rule: &SecurityGroupRule,
+) -> Option<&'a mut Vec<GroupRule>> {
+    groups.get_mut(&rule.group).map(|group| Arc::make_mut(group).rules_mut(rule.direction))
+}
+
+fn compiled_rule(estate: &RealmEstate, rule: &SecurityGroupRule) -> GroupRule {
+    GroupRule { id: rule.id, traffic: rule.traffic, peer: peer(estate, rule) }
+}
+
 fn add_groups(estate: &RealmEstate, fabric: &mut Fabric) {
     fabric.groups.reserve(estate.security_groups.len());
     for group in estate.security_groups.values() {
         let compiled = Group { name: group.name.clone(), is_default: group.is_default(), ..Group::default() };
-        fabric.groups.insert(group.id, compiled);
+        fabric.groups.insert(group.id, Arc::new(compiled));
     }
     for rule in estate.security_group_rules.values() {
-        let Some(group) = fabric.groups.get_mut(&rule.group) else {
-            fabric.problems.push(Problem::gone(rule.id, rule.group));
-            continue;
-        };
-        let compiled = GroupRule { id: rule.id, traffic: rule.traffic, peer: peer(estate, rule) };
-        group.rules_mut(rule.direction).push(compiled);
+        match rules_of(&mut fabric.groups, rule) {
+            Some(rules) => rules.push(compiled_rule(estate, rule)),
+            None => fabric.problems.push(Problem::gone(rule.id, rule.group)),
+        }
     }
 }
 

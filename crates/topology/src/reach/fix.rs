@@ -248,6 +248,6 @@ impl<'a> WhatIf<'a> {
         // The id never leaves the model.
         let rule = GroupRule { id: SecurityGroupRuleId::from_bits(0), traffic: Traffic::Tcp(ports), peer };
         let Some(group) = self.0.to_mut().groups.get_mut(&fix.group) else { return };
-        group.rules_mut(fix.direction).push(rule);
+        Arc::make_mut(group).rules_mut(fix.direction).push(rule);
     }
 }

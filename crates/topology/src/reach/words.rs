@@ -4,6 +4,8 @@
 //! Where VPC Reachability Analyzer has a code for the same thing, the sentence ends in it (VPC Reachability Analyzer guide,
 //! "Explanation codes", 2026-11).
 
+use std::sync::Arc;
+
 use crate::arn::{BalancerKind, ElbArn, ElbResource, LoadBalancerName};
 use crate::id::{
     AuthorizerId, ListenerRuleId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, TargetGroupId,
@@ -373,7 +375,7 @@ impl<'a> Words<'a> {
     }
 
     fn security_group(&self, id: SecurityGroupId) -> Option<&'a Group> {
-        self.realm()?.fabric.groups.get(&id)
+        self.realm()?.fabric.groups.get(&id).map(Arc::as_ref)
     }
 
     fn listener(&self, id: crate::id::ListenerId) -> Option<&'a Listener> {

@@ -343,7 +343,7 @@ pub struct Fabric {
     /// Every interface.
     pub interfaces: Vec<Interface>,
     /// Every group.
-    pub groups: Map<SecurityGroupId, Group>,
+    pub groups: Map<SecurityGroupId, Arc<Group>>,
     /// Every VPC.
     pub vpcs: Vec<VpcNet>,
     /// Where every subnet is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use topology::compile::{Before, compile, recompile};
 use topology::estate::RealmEstate;
+use topology::net::Traffic;
 use topology::snapshot::RealmSnapshot;
 
 use crate::rest;
@@ -79,4 +80,19 @@ fn a_rule_of_a_group_leaves_every_api_as_it_is() {
     assert!(!Arc::ptr_eq(&compiled.fabric, &recompiled.fabric));
     assert!(compiled.gateway.apis.iter().zip(&*recompiled.gateway.apis).all(|(old, new)| Arc::ptr_eq(old, new)));
     assert_eq!(recompiled, compile(&realm(), &world.estate));
+}
+
+#[test]
+fn a_rule_that_changes_leaves_the_other_groups_as_they_are() {
+    let before = world().estate;
+    let (id, rule) = before.security_group_rules.iter().next().unwrap();
+    let (id, group) = (*id, rule.group);
+    let mut after = before.clone();
+    after.security_group_rules.edit(&id).unwrap().traffic = Traffic::Other(47);
+    let (compiled, recompiled) = recompiled(&before, &after);
+    assert_eq!(recompiled, compile(&realm(), &after));
+    assert_ne!(compiled.fabric, recompiled.fabric);
+    for (other, kept) in &recompiled.fabric.groups {
+        assert_eq!(Arc::ptr_eq(kept, &compiled.fabric.groups[other]), *other != group, "{other}");
+    }
 }

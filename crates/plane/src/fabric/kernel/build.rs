@@ -16,12 +16,15 @@ use topology::snapshot::{RealmSnapshot, Snapshot};
 
 use super::{Place, Progress, Work};
 
+/// A router's namespace, and the socket by which its rules are written.
+const DESCRIPTORS_OF_ROUTER: usize = 2;
+
 /// All networks.
 #[derive(Debug)]
 pub(super) struct Builder {
     inside: Inside,
-    /// Namespaces that there may be.
-    namespaces_max: usize,
+    /// Descriptors that networks may hold.
+    descriptors_max: usize,
     realms: BTreeMap<Realm, Built>,
 }
 
@@ -47,14 +50,14 @@ enum Refused {
 #[derive(Debug)]
 struct Ground {
     inside: Inside,
-    /// Namespaces that there may be besides.
+    /// Descriptors that there may be besides.
     left: usize,
 }
 
 impl Ground {
-    /// Takes the place of one.
-    fn take(&mut self) -> Result<(), Refused> {
-        self.left = self.left.checked_sub(1).ok_or(Refused::Full)?;
+    /// Takes the places of so many.
+    fn take(&mut self, descriptors: usize) -> Result<(), Refused> {
+        self.left = self.left.checked_sub(descriptors).ok_or(Refused::Full)?;
         Ok(())
     }
 }
@@ -64,6 +67,8 @@ impl Ground {
 struct Built {
     /// What they were made of; `None` where the kernel refused some of it.
     made_of: Option<Arc<Fabric>>,
+    /// The rules that were compiled last, and of what.
+    compiled: Option<(Arc<Fabric>, BTreeMap<VpcId, Ruleset>)>,
     vpcs: BTreeMap<VpcId, Vpc>,
 }
 
@@ -103,13 +108,13 @@ struct Plugged {
 }
 
 impl Builder {
-    pub(super) fn new(inside: Inside, namespaces_max: usize) -> Self {
-        Self { inside, namespaces_max, realms: BTreeMap::new() }
+    pub(super) fn new(inside: Inside, descriptors_max: usize) -> Self {
+        Self { inside, descriptors_max, realms: BTreeMap::new() }
     }
 
-    /// Namespaces that there are.
-    fn namespaces(&self) -> usize {
-        self.realms.values().map(Built::namespaces).sum()
+    /// Descriptors that there are.
+    fn descriptors(&self) -> usize {
+        self.realms.values().map(Built::descriptors).sum()
     }
 
     /// Whether the kernel refused something that is to be tried again.
@@ -131,7 +136,7 @@ impl Builder {
             }
             work.faults.lock().retain(|(of, _), _| *of != realm);
         }
-        let left = self.namespaces_max.saturating_sub(self.namespaces());
+        let left = self.descriptors_max.saturating_sub(self.descriptors());
         let mut ground = Ground { inside: self.inside.clone(), left };
         for realm in &snapshot.realms {
             let built = self.realms.entry(realm.realm.clone()).or_default();
@@ -153,8 +158,8 @@ impl Builder {
 }
 
 impl Built {
-    fn namespaces(&self) -> usize {
-        self.vpcs.values().map(Vpc::namespaces).sum()
+    fn descriptors(&self) -> usize {
+        self.vpcs.values().map(Vpc::descriptors).sum()
     }
 
     /// Makes the networks of a realm; says which are not what they are to be.
@@ -171,8 +176,13 @@ impl Built {
         gone.iter().filter_map(|id| self.vpcs.remove(id)).for_each(|vpc| ground.left += vpc.forget(work));
         let has_somebody =
             |door: &Door| fabric.interface_by_id(door.interface).is_some_and(|index| fabric.is_inhabited(index));
+        let before = self.compiled.take();
         let rulesets = fabric.vpcs.iter().map(|net| {
-            let mut ruleset = ruleset::of(fabric, net.id);
+            let known = before.as_ref().and_then(|(fabric, rulesets)| Some((&**fabric, rulesets.get(&net.id)?)));
+            let mut ruleset = match known {
+                Some(before) => ruleset::after(fabric, net.id, before),
+                None => ruleset::of(fabric, net.id),
+            };
             ruleset.doors.retain(has_somebody);
             (net.id, ruleset)
         });
@@ -187,6 +197,7 @@ impl Built {
             let settled = self.vpcs.get_mut(id).map_or(Ok(()), |vpc| vpc.settle(ruleset, (work, progress)));
             faults.extend(settled.err().map(|why| (*id, why.into())));
         }
+        self.compiled = Some((Arc::clone(fabric), rulesets));
         faults
     }
 
@@ -248,7 +259,7 @@ impl Built {
         let vpc = match self.vpcs.entry(net.id) {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(place) => {
-                ground.take()?;
+                ground.take(DESCRIPTORS_OF_ROUTER)?;
                 let mut network = Network::new(&ground.inside, &net.cidrs)?;
                 network.forward()?;
                 let _resolver = resolver(&mut network, (realm, net), work)?;
@@ -276,8 +287,8 @@ fn resolver(network: &mut Network, (realm, net): (&Realm, &VpcNet), work: &Work)
 
 impl Vpc {
     /// The router's and those of interfaces.
-    fn namespaces(&self) -> usize {
-        1 + self.interfaces.len()
+    fn descriptors(&self) -> usize {
+        DESCRIPTORS_OF_ROUTER + self.interfaces.len()
     }
 
     /// Has the rules and routes in force, and tells of the interfaces: of none before.
@@ -319,7 +330,7 @@ impl Vpc {
             if self.interfaces.contains_key(&door.interface) {
                 continue;
             }
-            ground.take()?;
+            ground.take(1)?;
             let plug = Plug { cable: self.network.next_cable()?, address: door.address, gateway: door.gateway };
             let namespace = self.network.add(plug)?;
             self.interfaces.insert(door.interface, Plugged { plug, namespace });
@@ -333,10 +344,10 @@ impl Vpc {
         Cables { doors, crossings }
     }
 
-    /// Lets go of the network, and says how many namespaces it had. What is still open in it reaches nobody.
+    /// Lets go of the network, and says how many descriptors it had. What is still open in it reaches nobody.
     fn forget(self, work: &Work) -> usize {
         let mut places = work.places.write();
         self.interfaces.keys().for_each(|id| drop(places.remove(id)));
-        self.namespaces()
+        self.descriptors()
     }
 }
