@@ -355,6 +355,59 @@ def test_peering_carries_what_programs_send_where_routes_and_groups_lead(scene):
         beyond.end()
 
 
+# The first says when it listens, and answers whatever comes. The other asks it for each line that it reads, always from the same port, and says what was answered.
+ANSWERS = "import os,socket;s=socket.socket(type=socket.SOCK_DGRAM);s.bind((os.environ['HOST'],int(os.environ['PORT'])));print(flush=True)\nwhile True: s.sendto(*s.recvfrom(9))"
+ASKS = """import socket, sys
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.connect((sys.argv[1], int(sys.argv[2])))
+s.settimeout(float(sys.argv[3]))
+for _ in sys.stdin:
+    s.send(b"?")
+    try:
+        print(s.recv(9).decode(), flush=True)
+    except TimeoutError:
+        print("silence", flush=True)
+"""
+
+
+@both
+def test_an_address_that_is_given_anew_has_no_connection_of_the_one_before(scene):
+    ec2, group, address = scene.ec2, scene.stack["target_sg"], "10.0.10.78"
+    datagrams = [{"IpProtocol": "udp", "FromPort": PORT, "ToPort": PORT, "UserIdGroupPairs": [{"GroupId": group}]}]
+    ec2.authorize_security_group_egress(GroupId=group, IpPermissions=datagrams)
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=datagrams)
+    shut = ec2.create_security_group(GroupName="shut", Description="shut", VpcId=scene.stack["vpc"])["GroupId"]
+
+    def serve(under):
+        place = ["--ip", address, "--port", str(PORT), "--subnet", scene.stack["private_a"], "--security-group", under]
+        program = scene.program.run(place, [PYTHON, "-c", ANSWERS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert program.stdout.readline() == b"\n", "it listens"
+        return program
+
+    command = scene.program.command("netns", "exec", scene.program.interface, "--", PYTHON, "-c", ASKS, address, str(PORT), "2")
+    asking = subprocess.Popen(command, env=scene.program.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **scene.program.identity())
+
+    def ask():
+        asking.stdin.write("\n")
+        asking.stdin.flush()
+        return asking.stdout.readline().strip()
+
+    programs = []
+    try:
+        programs.append(serve(group))
+        until("it is answered", lambda: ask() == "?", 30)
+        programs[0].terminate()
+        programs[0].wait(harness.STOP_S)
+        programs.append(serve(shut))
+        equal(ask(), "silence")
+    finally:
+        for process in [asking, *programs]:
+            process.kill()
+            process.wait(harness.STOP_S)
+    ec2.revoke_security_group_egress(GroupId=group, IpPermissions=datagrams)
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=datagrams)
+
+
 @both
 def test_an_interface_that_is_let_go_is_gone(scene):
     scene.elb.deregister_targets(TargetGroupArn=scene.stack["tg"], Targets=[{"Id": PROGRAM, "Port": PORT}])

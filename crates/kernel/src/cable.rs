@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use topology::net::Ipv4Net;
 
 use crate::failure::Failure;
-use crate::message::{CREATE, EXCLUSIVE, Message};
+use crate::message::{CREATE, EXCLUSIVE, Message, attributes};
 use crate::namespace::Namespace;
 use crate::netlink::Netlink;
 
@@ -48,9 +48,8 @@ const ROUTE_SOURCE: u16 = 7;
 
 /// `IF_OPER_UP`.
 const IN_OPERATION: u8 = 6;
-/// Bytes of the header of a message about a link, and of an attribute.
+/// Bytes of the header of a message about a link.
 const LINK_HEADER_BYTES: usize = 16;
-const ATTRIBUTE_HEADER_BYTES: usize = 4;
 
 /// Of the routing message: table, protocol, scopes, kinds and the flag that the gateway is taken to be on the link.
 const TABLE_MAIN: u8 = 254;
@@ -128,15 +127,8 @@ pub(crate) fn pair(netlink: &mut Netlink, cable: CableNumber, (far, other): (Far
 /// Whether packets pass the end of a cable in the router. The kernel sees to it a moment after both ends are up, and loses what comes before.
 pub(crate) fn is_in_operation(netlink: &mut Netlink, cable: CableNumber) -> Result<bool, Failure> {
     let said = netlink.ask(Message::new(GET_LINK, 0).fixed(&header(cable.0, 0)), "look at a virtual cable")?;
-    let mut attributes = said.get(LINK_HEADER_BYTES..).unwrap_or_default();
-    while let Some((&[a, b, c, d], rest)) = attributes.split_first_chunk::<ATTRIBUTE_HEADER_BYTES>() {
-        let (length, kind) = (usize::from(u16::from_ne_bytes([a, b])), u16::from_ne_bytes([c, d]));
-        if kind == LINK_STATE {
-            return Ok(rest.first() == Some(&IN_OPERATION));
-        }
-        attributes = attributes.get(length.max(ATTRIBUTE_HEADER_BYTES).next_multiple_of(4)..).unwrap_or_default();
-    }
-    Ok(false)
+    let mut said = attributes(said.get(LINK_HEADER_BYTES..).unwrap_or_default());
+    Ok(said.find(|(kind, _)| *kind == LINK_STATE).is_some_and(|(_, state)| state.first() == Some(&IN_OPERATION)))
 }
 
 /// Takes a cable away, from the router: its other end goes too, with the addresses and routes of both. It may be gone already, where a

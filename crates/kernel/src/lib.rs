@@ -32,6 +32,8 @@ mod program;
 mod remedy;
 #[cfg(target_os = "linux")]
 mod ruleset;
+#[cfg(target_os = "linux")]
+mod tracked;
 
 #[cfg(target_os = "linux")]
 pub use cable::{CableNumber, INNER};

@@ -12,10 +12,26 @@ pub(crate) const CREATE: u16 = 0x400;
 pub(crate) const EXCLUSIVE: u16 = 0x200;
 /// `NLM_F_APPEND`.
 pub(crate) const APPEND: u16 = 0x800;
+/// `NLM_F_DUMP`: all that there is, in many messages.
+pub(crate) const LIST: u16 = 0x300;
 /// `NLA_F_NESTED`.
 const NESTED: u16 = 0x8000;
 /// Bytes of a message's header.
 pub(crate) const HEADER_BYTES: usize = 16;
+
+/// Bytes of an attribute's header.
+const ATTRIBUTE_HEADER_BYTES: usize = 4;
+
+/// The attributes that were read, each with its kind; what is cut ends them.
+pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let &[a, b, c, d] = bytes.first_chunk::<ATTRIBUTE_HEADER_BYTES>()?;
+        let (length, kind) = (usize::from(u16::from_ne_bytes([a, b])), u16::from_ne_bytes([c, d]) & !NESTED);
+        let value = bytes.get(ATTRIBUTE_HEADER_BYTES..length)?;
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
 
 /// A message that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,5 +139,10 @@ mod tests {
         assert_eq!((u16_at(20), u16_at(22)), (12, 1 | NESTED));
         assert_eq!((u16_at(24), u16_at(26)), (7, 2), "three bytes of text and their header");
         assert_eq!(&bytes[28..], b"ab\0\0");
+        let (kind, inner) = attributes(&bytes[20..]).next().unwrap();
+        assert_eq!((kind, attributes(inner).collect::<Vec<_>>()), (1, vec![(2, &b"ab\0"[..])]));
+        for cut in [&bytes[20..28], &[0; 8], &[9, 0, 1, 0], &[]] {
+            assert_eq!(attributes(cut).count(), 0, "{cut:?}");
+        }
     }
 }

@@ -15,6 +15,8 @@ use crate::message::{ACK, HEADER_BYTES, Message};
 
 /// `NLMSG_ERROR`: an answer, well or ill.
 const ANSWER: u16 = 2;
+/// `NLMSG_DONE`.
+const END_OF_LIST: u16 = 3;
 /// Bytes that are read at a time; what the kernel sends back of a request is cut there.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one transaction that are asked for; what an unprivileged process gets is twice `net.core.wmem_max`, 416 KiB on most machines.
@@ -86,6 +88,22 @@ impl Netlink {
         }
     }
 
+    /// Asks for a list, and hands out what the kernel says of each of its entries. The kernel puts more of it there as some is read.
+    pub(crate) fn list(&mut self, message: Message, wanted: &str, mut tell: impl FnMut(&[u8])) -> Result<(), Failure> {
+        self.sequence += 1;
+        self.put(&message.numbered(self.sequence, 0), wanted)?;
+        loop {
+            let said = self.hear().wanted(wanted)?;
+            for (kind, body) in messages(&said) {
+                match kind {
+                    END_OF_LIST => return Ok(()),
+                    ANSWER => return answer(body).map_or(Ok(()), |errno| Err(Failure::to(wanted, errno))),
+                    _ => tell(body),
+                }
+            }
+        }
+    }
+
     fn put(&self, bytes: &[u8], wanted: &str) -> Result<(), Failure> {
         let kernel = SocketAddrNetlink::new(0, 0);
         sendto(&self.socket, bytes, SendFlags::empty(), &kernel).wanted(wanted).map(|_whole| ())
@@ -117,19 +135,27 @@ impl Netlink {
     }
 }
 
-/// The answers in what was read: the error of each, if it is one.
-fn answers(mut bytes: &[u8]) -> Vec<Option<Errno>> {
-    let mut found = Vec::new();
-    while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() {
+/// The messages in what was read, each with its kind; the body of the last may be cut.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
         let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let kind = u16::from_ne_bytes([header[4], header[5]]);
-        if let (ANSWER, Some(code)) = (kind, rest.first_chunk::<4>()) {
-            let code = i32::from_ne_bytes(*code);
-            found.push((code != 0).then(|| Errno::from_raw_os_error(code.saturating_neg())));
-        }
         bytes = bytes.get(length.max(HEADER_BYTES).next_multiple_of(4)..).unwrap_or_default();
-    }
-    found
+        Some((kind, rest.get(..length.saturating_sub(HEADER_BYTES)).unwrap_or(rest)))
+    })
+}
+
+/// The error that an answer tells of, if it does.
+fn answer(body: &[u8]) -> Option<Errno> {
+    let code = i32::from_ne_bytes(*body.first_chunk::<4>()?);
+    (code != 0).then(|| Errno::from_raw_os_error(code.saturating_neg()))
+}
+
+/// The answers in what was read: the error of each, if it is one.
+fn answers(bytes: &[u8]) -> Vec<Option<Errno>> {
+    let whole = messages(bytes).filter(|(kind, body)| *kind == ANSWER && body.len() >= size_of::<i32>());
+    whole.map(|(_, body)| answer(body)).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::failure::{Failure, Wanted};
 use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
 use crate::ruleset::{Cables, Enforced, NAMES};
+use crate::tracked;
 
 /// How often it is looked whether packets pass a new cable: for a second in all. Without load it takes less than a millisecond.
 const OPERATION_LOOKS_MAX: usize = 10_000;
@@ -219,6 +220,16 @@ impl Network {
             self.plugged.remove(&cable);
         }
         Ok(())
+    }
+
+    /// Forgets the connections of addresses whose interface is gone, or is about to be another's: no packet passes any more for the sake of what
+    /// was let through before. Kernels without `nf_conntrack_netlink` forget none.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn forget(&self, blocks: &[Ipv4Net]) -> Result<(), Failure> {
+        let blocks = blocks.to_vec();
+        self.inside.run(&self.router, move || tracked::forget(&mut Netlink::netfilter()?, &blocks))?
     }
 
     /// Makes these the routes by which an interface leaves the network's blocks.

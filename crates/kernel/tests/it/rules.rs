@@ -122,6 +122,7 @@ macro_rules! tests {
 tests! {
     each_protocol_is_let_through_by_its_own_rules
     a_revoked_rule_keeps_new_connections_out_and_lets_old_ones_go_on
+    an_address_that_is_given_anew_has_no_connection_of_the_one_before
     an_acl_cuts_connections_that_were_let_through
     a_forged_address_reaches_nobody
     neither_the_router_nor_an_unused_address_nor_another_network_answers
@@ -154,6 +155,50 @@ fn the_resolver_is_asked_whatever_the_groups_say_and_nothing_else_of_the_router_
     datagrams.send_to(b"!!", from).unwrap();
     asking.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
     assert_eq!(asking.recv(&mut [0; 16]).unwrap(), 2);
+}
+
+/// What is tracked of other addresses stays.
+fn an_address_that_is_given_anew_has_no_connection_of_the_one_before() {
+    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))];
+    let fabric = fabric(all());
+    let mut net = Net::of(&fabric);
+    let sender = net.datagrams(CLIENT, at(CLIENT));
+    let receivers = [SERVER, OTHER].map(|nth| net.datagrams(nth, at(nth)));
+    let send = |net: &Net| {
+        [SERVER, OTHER].iter().for_each(|nth| assert_eq!(sender.send_to(b"?", at(*nth)).unwrap(), 1));
+        net.settle();
+    };
+    let has_come = |receiver: &UdpSocket| receiver.recv(&mut [0; 16]).is_ok();
+    send(&net);
+    for receiver in &receivers {
+        let (_, from) = receiver.recv_from(&mut [0; 16]).unwrap();
+        receiver.send_to(b"!", from).unwrap();
+    }
+    net.settle();
+    // Nobody may begin anything with them any more; what has begun goes on.
+    let mut shut = fabric;
+    shut.groups.insert(group(SERVER), Arc::default());
+    // That but for TCP, by which the test knows what has arrived.
+    let sure = vec![rule(tcp(), Peer::Cidr(Ipv4Net::default()))];
+    shut.groups.insert(group(OTHER), Group { ingress: sure, ..Group::default() }.into());
+    net.enforce(&shut);
+    send(&net);
+    assert_eq!(receivers.each_ref().map(has_come), [true, true]);
+    // The address of the server is another's.
+    let door = ruleset(&shut).doors[SERVER].clone();
+    let (network, cables) = {
+        let (_, network, cables) = &mut net.vpc.networks[0];
+        (network, cables)
+    };
+    network.remove(cables.doors[&door.interface]).unwrap();
+    let plug = Plug { cable: network.next_cable().unwrap(), address: door.address, gateway: door.gateway };
+    net.vpc.namespaces[SERVER] = network.add(plug).unwrap();
+    cables.doors.insert(door.interface, plug.cable);
+    network.forget(&[Ipv4Net::from(door.address)]).unwrap();
+    net.enforce(&shut);
+    let second = net.datagrams(SERVER, at(SERVER));
+    send(&net);
+    assert_eq!([&second, &receivers[1]].map(has_come), [false, true]);
 }
 
 /// The route to a removed interface goes with it, and the next of its cable has a namespace of its own.

@@ -80,6 +80,10 @@ struct Vpc {
     interfaces: BTreeMap<NetworkInterfaceId, Plugged>,
     /// The networks that it is joined to.
     crossings: BTreeMap<VpcId, Joined>,
+    /// Addresses of interfaces that were taken away.
+    left_by: Vec<Ipv4Net>,
+    /// Addresses whose connections this router has to forget.
+    stale: Vec<Ipv4Net>,
 }
 
 /// A cable to another network.
@@ -192,6 +196,7 @@ impl Built {
             faults.extend(ruleset.left_out.iter().map(|other| (net.id, Refused::LeftOut(*other))));
             faults.extend(self.furnish(ground, (&realm.realm, net, ruleset), work).err().map(|why| (net.id, why)));
         }
+        self.tell_what_is_stale();
         faults.extend(self.part_and_join(&rulesets));
         for (id, ruleset) in &rulesets {
             let settled = self.vpcs.get_mut(id).map_or(Ok(()), |vpc| vpc.settle(ruleset, (work, progress)));
@@ -199,6 +204,18 @@ impl Built {
         }
         self.compiled = Some((Arc::clone(fabric), rulesets));
         faults
+    }
+
+    /// Tells the routers that knew the addresses of interfaces that were taken away.
+    fn tell_what_is_stale(&mut self) {
+        let mut told: Vec<(VpcId, Vec<Ipv4Net>)> = Vec::new();
+        for (id, vpc) in self.vpcs.iter_mut().filter(|(_, vpc)| !vpc.left_by.is_empty()) {
+            let left_by = std::mem::take(&mut vpc.left_by);
+            told.extend(vpc.crossings.keys().chain([id]).map(|router| (*router, left_by.clone())));
+        }
+        for (router, left_by) in told {
+            self.vpcs.entry(router).and_modify(|vpc| vpc.stale.extend(left_by));
+        }
     }
 
     /// Parts networks that no peering joins any more, and joins those that one does now.
@@ -220,7 +237,10 @@ impl Built {
             let stale: Vec<_> = vpc.crossings.iter().filter(stale).map(|(id, joined)| (*id, joined.cable)).collect();
             for (other, cable) in stale {
                 match vpc.network.part(cable) {
-                    Ok(()) => _ = vpc.crossings.remove(&other),
+                    Ok(()) => {
+                        let parted = vpc.crossings.remove(&other);
+                        vpc.stale.extend(parted.into_iter().flat_map(|Joined { blocks: (_, theirs), .. }| theirs));
+                    }
                     Err(failure) => faults.push((*id, failure.into())),
                 }
             }
@@ -263,7 +283,14 @@ impl Built {
                 let mut network = Network::new(&ground.inside, &net.cidrs)?;
                 network.forward()?;
                 let _resolver = resolver(&mut network, (realm, net), work)?;
-                place.insert(Vpc { network, _resolver, interfaces: BTreeMap::new(), crossings: BTreeMap::new() })
+                place.insert(Vpc {
+                    network,
+                    _resolver,
+                    interfaces: BTreeMap::new(),
+                    crossings: BTreeMap::new(),
+                    left_by: Vec::new(),
+                    stale: Vec::new(),
+                })
             }
         };
         vpc.network.reblock(&net.cidrs)?;
@@ -298,6 +325,10 @@ impl Vpc {
                 self.network.reroute(plugged.plug.cable, &door.routes)?;
             }
         }
+        if !self.stale.is_empty() {
+            self.network.forget(&self.stale)?;
+            self.stale.clear();
+        }
         self.network.enforce(ruleset, &self.cables())?;
         let place = |plugged: &Plugged| Place {
             namespace: plugged.namespace.clone(),
@@ -319,7 +350,7 @@ impl Vpc {
         for (id, cable) in &gone {
             work.places.write().remove(id);
             self.network.remove(*cable)?;
-            self.interfaces.remove(id);
+            self.left_by.extend(self.interfaces.remove(id).map(|plugged| Ipv4Net::from(plugged.plug.address)));
         }
         Ok(gone.len())
     }
