@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import harness
+import packages
 from harness import equal
 
 SUITE_S = 120
@@ -121,19 +122,11 @@ def test_that_fails(chain, url):
 def installed():
     """The directory that the wheel was installed in."""
     place = tempfile.mkdtemp(prefix="tidegate-wheel-")
-    wheels = [dist(os.path.join(place, name)) for name in ("first", "second")]
-    equal(Path(wheels[0]).read_bytes() == Path(wheels[1]).read_bytes(), True, "the same twice")
+    [wheel] = packages.write(packages.stripped(place), place, "wheel")
     target = os.path.join(place, "site")
     words = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--disable-pip-version-check", "--target", target]
-    harness.command([sys.executable, *words, wheels[0]], dict(os.environ))
+    harness.command([sys.executable, *words, str(wheel)], dict(os.environ))
     return target
-
-
-def dist(out):
-    words = ["cargo", "run", "--quiet", "--package", "xtask", "--", "dist", "--binary", harness.binary(), "--out", out]
-    made = subprocess.run(words, cwd=harness.ROOT, capture_output=True, text=True, timeout=harness.COMMAND_S)
-    equal(made.returncode, 0, made.stderr)
-    return made.stdout.strip()
 
 
 def pytest(tests, *words):

@@ -131,6 +131,7 @@ mod tests {
             name: name.to_owned(),
             version: "1.0.0".to_owned(),
             license: license.map(str::to_owned),
+            manifest_path: std::path::PathBuf::new(),
             dependencies: Vec::new(),
         }
     }

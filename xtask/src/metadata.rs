@@ -5,6 +5,7 @@
 use crate::{codegen, shell};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// The packages of the dependency graph on this host's platform.
@@ -25,6 +26,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) license: Option<String>,
+    /// Where its `Cargo.toml` is on this machine.
+    pub(crate) manifest_path: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
 }
 
@@ -60,6 +63,15 @@ struct DepKind {
 impl Metadata {
     /// Asks cargo, for the host's platform only: what is not built here is not judged here.
     pub(crate) fn load() -> Result<Metadata, String> {
+        Metadata::ask(&["--workspace", "--edges", "normal,build,dev"])
+    }
+
+    /// The same of what ends in the program of one package: neither what builds it nor what tests it counts as built.
+    pub(crate) fn of(package: &str) -> Result<Metadata, String> {
+        Metadata::ask(&["--package", package, "--edges", "normal,no-proc-macro"])
+    }
+
+    fn ask(which: &[&str]) -> Result<Metadata, String> {
         let version = shell::output(Command::new("rustc").arg("-vV"))?;
         let host = version.lines().find_map(|l| l.strip_prefix("host: ")).ok_or("rustc -vV names no host")?;
         let text = shell::output(
@@ -69,8 +81,8 @@ impl Metadata {
         )?;
         let tree = shell::output(
             shell::cargo()
-                .args(["tree", "--workspace", "--locked", "--target", host, "--prefix", "none", "--format", "{p}"])
-                .args(["--edges", "normal,build,dev"])
+                .args(["tree", "--locked", "--target", host, "--prefix", "none", "--format", "{p}"])
+                .args(which)
                 .current_dir(codegen::root()),
         )?;
         Ok(Metadata { built: built(&tree), ..Metadata::parse(&text)? })
@@ -91,6 +103,11 @@ impl Metadata {
         let used: BTreeSet<&str> = self.resolve.nodes.iter().map(|n| n.id.as_str()).collect();
         let is_built = |p: &Package| self.built.is_empty() || self.built.contains(&(p.name.clone(), p.version.clone()));
         self.packages.iter().filter(move |p| used.contains(p.id.as_str()) && is_built(p))
+    }
+
+    /// As [`Metadata::resolved`], without the workspace's own.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = &Package> {
+        self.resolved().filter(|p| !self.workspace_members.contains(&p.id))
     }
 
     /// Names of everything reachable from a package by normal dependencies, without itself.

@@ -87,7 +87,7 @@ mod tests {
             .iter()
             .map(|(name, deps)| {
                 let deps: Vec<_> = deps.iter().map(|d| serde_json::json!({ "name": d, "kind": null })).collect();
-                serde_json::json!({ "id": name, "name": name, "version": "1.0.0", "license": "MIT", "dependencies": deps })
+                serde_json::json!({ "id": name, "name": name, "version": "1.0.0", "license": "MIT", "manifest_path": "", "dependencies": deps })
             })
             .collect();
         let nodes: Vec<_> = rows

@@ -22,6 +22,19 @@ fn the_page_on_configuration_lists_every_setting_with_its_default() {
 }
 
 #[test]
+fn the_file_of_the_debian_package_spells_defaults_out_and_sets_the_data_directory() {
+    let file = include_str!("../../../../packaging/debian/tidegate.toml");
+    let spelled_out = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
+    let lines = file.lines().map(|line| if spelled_out(&line) { &line[1..] } else { line });
+    let all = loaded(&UpArgs::default(), &[], &lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let some = loaded(&UpArgs::default(), &[], file).unwrap();
+    assert_eq!(all.effective, some.effective);
+    let none = loaded(&UpArgs::default(), &[], "data_dir = '/var/lib/tidegate'").unwrap();
+    assert_eq!(Config { effective: Vec::new(), ..some }, Config { effective: Vec::new(), ..none });
+    assert!(file.lines().filter(spelled_out).count() > 15, "settings that are spelled out");
+}
+
+#[test]
 fn what_is_not_given_has_the_documented_default() {
     let config = loaded(&UpArgs::default(), &[], "").unwrap();
     assert_eq!(config.api, "127.0.0.1:4566".parse().unwrap());

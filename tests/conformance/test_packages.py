@@ -1,0 +1,172 @@
+"""The packages as users have them: written twice from the same program to the same bytes, installed from a local file into a root that has
+nothing else, run there, and gone without a trace. Everything is done in a network namespace with loopback alone."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import harness
+import packages
+from harness import equal
+
+DEMO_S = 120
+# How much systemd finds that the unit leaves open, of 100: what it calls OK, since private networks of the kernel need namespaces.
+EXPOSURE_MAX = 30
+# What a Debian root must have for the package's scripts, and by whom dpkg knows their libraries.
+BASE_PROGRAMS = ("/bin/sh", "/bin/rm", "/bin/cp")
+BASE_PACKAGES = ("libc6", "libgcc-s1")
+
+
+@harness.once
+def scratch():
+    return tempfile.mkdtemp(prefix="tidegate-packages-")
+
+
+@harness.once
+def program():
+    return packages.stripped(scratch())
+
+
+@harness.once
+def written():
+    """All packages, which were written twice."""
+    places = [os.path.join(scratch(), name) for name in ("first", "second")]
+    first, second = (packages.write(program(), place, umask=umask) for place, umask in zip(places, (0o022, 0o077)))
+    equal([path.name for path in first], [path.name for path in second])
+    for one, other in zip(first, second):
+        assert one.read_bytes() == other.read_bytes(), f"{one.name} differs from one writing to the next"
+    return first
+
+
+def package(ending):
+    """The one package of this kind."""
+    [path] = [path for path in written() if path.name.endswith(ending)]
+    return str(path)
+
+
+def libraries(program):
+    """The files that a program of this machine is loaded from, beside itself."""
+    told = harness.command(["ldd", program], dict(os.environ)).stdout
+    return re.findall(r"(/\S+) \(0x", told)
+
+
+def base(root):
+    """A Debian root of a shell, two programs and the C library, with what dpkg must know of it."""
+    for name in ("bin", "lib", "lib64", "sbin"):
+        os.makedirs(f"{root}/usr/{name}", exist_ok=True)
+        os.symlink(f"usr/{name}", f"{root}/{name}")
+    needed = {library for program in (*BASE_PROGRAMS, harness.binary()) for library in libraries(program)}
+    for path in (*BASE_PROGRAMS, *needed):
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        shutil.copy(os.path.realpath(path), root + path)
+    for name in ("var/lib/dpkg/info", "var/lib/dpkg/updates", "var/log", "tmp", "proc", "dev", "etc"):
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+    Path(root, "dev/null").touch()
+    known = harness.command(["dpkg-query", "--status", *BASE_PACKAGES], dict(os.environ)).stdout
+    Path(root, "var/lib/dpkg/status").write_text(known)
+    return root
+
+
+@harness.once
+def debian():
+    root = base(os.path.join(scratch(), "debian"))
+    os.chmod(f"{root}/tmp", 0o1777)
+    return root
+
+
+def dpkg(*words):
+    root = debian()
+    return harness.command(["dpkg", f"--root={root}", f"--log={root}/var/log/dpkg.log", *words], dict(os.environ))
+
+
+def files(root):
+    """Every file below a root but dpkg's own notes, with its mode and its size."""
+    found = {}
+    for path in Path(root).rglob("*"):
+        name = str(path.relative_to(root))
+        if not name.startswith(("var/lib/dpkg", "var/log")):
+            told = path.lstat()
+            found[name] = (oct(told.st_mode), 0 if path.is_dir() else told.st_size)
+    return found
+
+
+def inside(root, *words, within_s=DEMO_S):
+    """A program of a root, run there as a user that is nobody's."""
+    run = [shutil.which("chroot"), "--userspec=65532:65532", root, *words]
+    return subprocess.run(run, capture_output=True, text=True, timeout=within_s, env={"PATH": "/usr/bin", "HOME": "/tmp"}, cwd="/")
+
+
+def walks_through_the_demo(root, *words):
+    done = inside(root, *words, "demo", "--once")
+    equal(done.returncode, 0, done.stdout + done.stderr)
+    assert "SG_INGRESS_DENIED" in done.stdout, done.stdout
+
+
+def test_the_deb_is_installed_runs_and_goes_away_without_a_trace():
+    root = debian()
+    os.makedirs(f"{root}/etc/apparmor.d/abi")
+    Path(root, "etc/apparmor.d/abi/4.0").touch()
+    before = files(root)
+    dpkg("--install", package(".deb"))
+    installed = files(root)
+    equal(installed["etc/tidegate/tidegate.toml"][0], "0o100600")
+    equal(installed["usr/bin/tidegate"][0], "0o100755")
+    assert "etc/apparmor.d/tidegate" in installed, "no profile where AppArmor knows user namespaces"
+    dpkg("--verify", "tidegate")
+    walks_through_the_demo(root, "/usr/bin/tidegate")
+    # What a service leaves behind.
+    os.makedirs(f"{root}/var/lib/private/tidegate/ca")
+    os.symlink("private/tidegate", f"{root}/var/lib/tidegate")
+    dpkg("--remove", "tidegate")
+    left = {name for name in files(root) if name not in before}
+    assert "etc/tidegate/tidegate.toml" in left and "var/lib/private/tidegate/ca" in left, left
+    assert not any("apparmor.d/tidegate" in name or name.startswith("usr") for name in left), left
+    dpkg("--purge", "tidegate")
+    os.rmdir(f"{root}/var/lib/private")
+    equal(files(root), before)
+
+
+def test_systemd_reads_the_unit_of_the_deb_and_finds_it_hardened():
+    if not shutil.which("systemd-analyze"):
+        harness.missing("systemd-analyze")
+    text = (harness.ROOT / "packaging" / "debian" / "tidegate.service").read_text()
+    unit = Path(scratch(), "tidegate.service")
+    unit.write_text(text.replace("/usr/bin/tidegate", program()))
+    for words in (["verify"], ["security", "--offline=yes", f"--threshold={EXPOSURE_MAX}"]):
+        done = harness.command(["systemd-analyze", "--no-pager", *words, str(unit)], dict(os.environ))
+        if words == ["verify"]:
+            equal(done.stdout + done.stderr, "")
+
+
+def test_the_deb_s_scripts_tell_a_running_systemd_and_only_that():
+    root = base(os.path.join(scratch(), "scripts"))
+    log = Path(root, "tmp/told")
+    fake = Path(root, "usr/bin/systemctl")
+    fake.write_text("#!/bin/sh\necho $* >> /tmp/told\n")
+    fake.chmod(0o755)
+    for is_running in (False, True):
+        if is_running:
+            os.makedirs(f"{root}/run/systemd/system")
+        told = {}
+        for script, *words in (("postinst", "configure"), ("postinst", "configure", "0.0.9"), ("prerm", "upgrade"), ("prerm", "remove"), ("postrm", "remove")):
+            log.write_text("")
+            shutil.copy(harness.ROOT / "packaging" / "debian" / script, f"{root}/tmp/script")
+            harness.command(["chroot", root, "/bin/sh", "/tmp/script", *words], dict(os.environ))
+            told[" ".join([script, *words])] = log.read_text().splitlines()
+        reload = ["daemon-reload"] if is_running else []
+        wanted = {
+            "postinst configure": reload,
+            "postinst configure 0.0.9": [*reload, "try-restart tidegate.service"] if is_running else [],
+            "prerm upgrade": [],
+            "prerm remove": ["--no-reload disable tidegate.service", *(["stop tidegate.service"] if is_running else [])],
+            "postrm remove": reload,
+        }
+        equal(told, wanted, f"running: {is_running}")
+
+
+if __name__ == "__main__":
+    harness.isolate()
+    harness.main()
