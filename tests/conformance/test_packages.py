@@ -1,11 +1,13 @@
 """The packages as users have them: written twice from the same program to the same bytes, installed from a local file into a root that has
 nothing else, run there, and gone without a trace. Everything is done in a network namespace with loopback alone."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 
 import harness
@@ -127,6 +129,41 @@ def test_the_deb_is_installed_runs_and_goes_away_without_a_trace():
     dpkg("--purge", "tidegate")
     os.rmdir(f"{root}/var/lib/private")
     equal(files(root), before)
+
+
+def inventory_holds(text):
+    """The bill of materials names every crate that the licences list, each with a checksum and an edge that leads to it."""
+    bill = json.loads(text)
+    equal((bill["bomFormat"], bill["metadata"]["component"]["name"]), ("CycloneDX", "tidegate"))
+    refs = {part["bom-ref"]: part for part in bill["components"]}
+    assert len(refs) == len(bill["components"]) > 100, len(refs)
+    for ref, part in refs.items():
+        assert ref.startswith("pkg:cargo/") and part["licenses"][0]["expression"], part
+        assert re.fullmatch("[0-9a-f]{64}", part["hashes"][0]["content"]), part
+    reached, edges = set(), {row["ref"]: row["dependsOn"] for row in bill["dependencies"]}
+    ahead = ["tidegate"]
+    while ahead:
+        for ref in edges[ahead.pop()]:
+            if ref not in reached:
+                reached.add(ref)
+                ahead.append(ref)
+    equal(reached, set(refs), "crates that the program leads to")
+    names = {part["name"] for part in refs.values()}
+    assert {"tokio", "rustls", "aws-lc-sys"} <= names and not {"proptest", "tempfile", "serde_derive", "cc"} & names, names
+    return {f"{part['name']} {part['version']}" for part in refs.values()}
+
+
+def test_the_packages_say_what_is_in_the_program_and_under_which_licence():
+    unpacked = os.path.join(scratch(), "unpacked")
+    harness.command(["dpkg-deb", "--extract", package(".deb"), unpacked], dict(os.environ))
+    docs = Path(unpacked, "usr/share/doc/tidegate")
+    listed = set(re.findall(r"^  (\S+ \d\S*): ", (docs / "copyright").read_text(), re.MULTILINE))
+    bill = (docs / "tidegate.cdx.json").read_text()
+    equal(listed, inventory_holds(bill))
+    with zipfile.ZipFile(package(".whl")) as wheel:
+        [info] = {name.split("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
+        equal(wheel.read(f"{info}/sboms/tidegate.cdx.json").decode(), bill)
+        assert wheel.read(f"{info}/licenses/THIRD-PARTY-LICENSES.txt").decode() in (docs / "copyright").read_text()
 
 
 def test_systemd_reads_the_unit_of_the_deb_and_finds_it_hardened():

@@ -4,6 +4,7 @@
 mod deb;
 mod licenses;
 mod program;
+mod sbom;
 mod tar;
 mod wheel;
 mod zip;

@@ -60,6 +60,13 @@ struct DepKind {
     kind: Option<String>,
 }
 
+impl NodeDep {
+    /// Whether it is of the built thing itself, rather than of its build or its tests alone.
+    fn is_normal(&self) -> bool {
+        self.dep_kinds.iter().any(|k| k.kind.is_none())
+    }
+}
+
 impl Metadata {
     /// Asks cargo, for the host's platform only: what is not built here is not judged here.
     pub(crate) fn load() -> Result<Metadata, String> {
@@ -110,6 +117,12 @@ impl Metadata {
         self.resolved().filter(|p| !self.workspace_members.contains(&p.id))
     }
 
+    /// Who uses whom by normal dependencies, by their ids, also where neither is built.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = (&str, &str)> {
+        let rows = self.resolve.nodes.iter().flat_map(|node| node.deps.iter().map(move |dep| (node, dep)));
+        rows.filter(|(_, dep)| dep.is_normal()).map(|(node, dep)| (node.id.as_str(), dep.pkg.as_str()))
+    }
+
     /// Names of everything reachable from a package by normal dependencies, without itself.
     pub(crate) fn closure(&self, package: &Package) -> BTreeSet<&str> {
         let nodes: BTreeMap<&str, &Node> = self.resolve.nodes.iter().map(|n| (n.id.as_str(), n)).collect();
@@ -117,7 +130,7 @@ impl Metadata {
         let mut todo = vec![package.id.as_str()];
         while let Some(id) = todo.pop() {
             let deps = nodes.get(id).map_or(&[][..], |n| &n.deps);
-            for dep in deps.iter().filter(|d| d.dep_kinds.iter().any(|k| k.kind.is_none())) {
+            for dep in deps.iter().filter(|dep| dep.is_normal()) {
                 if seen.insert(dep.pkg.as_str()) {
                     todo.push(&dep.pkg);
                 }

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::{Entry, Package, SUMMARY, Sources, VERSION, licenses, tar};
+use super::{Entry, Package, SUMMARY, Sources, VERSION, licenses, sbom, tar};
 use crate::shell;
 
 /// Files of the repository that are there after the installation.
@@ -55,6 +55,7 @@ fn files(sources: &Sources) -> Result<Vec<Entry>, String> {
         files.push(Entry::file(name, script));
     }
     files.push(Entry::file("usr/share/doc/tidegate/copyright", copyright(sources)?));
+    files.push(Entry::file(format!("usr/share/doc/tidegate/{}", sbom::FILE), sbom::text(sources)?));
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
 }

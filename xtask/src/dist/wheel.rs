@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use super::{Entry, Package, SUMMARY, Sources, VERSION, licenses, zip};
+use super::{Entry, Package, SUMMARY, Sources, VERSION, licenses, sbom, zip};
 use crate::codegen;
 
 pub(super) fn packages(sources: &Sources) -> Result<Vec<Package>, String> {
@@ -39,6 +39,8 @@ fn entries(sources: &Sources, tag: &str) -> Result<Vec<Entry>, String> {
     entries.push(Entry::file(format!("{info}/entry_points.txt"), "[pytest11]\ntidegate = tidegate.pytest_plugin\n"));
     entries.push(Entry::file(format!("{info}/licenses/LICENSE"), sources.read("LICENSE")?));
     entries.push(Entry::file(format!("{info}/licenses/{}", licenses::FILE), licenses::text(sources)?));
+    // PEP 770.
+    entries.push(Entry::file(format!("{info}/sboms/{}", sbom::FILE), sbom::text(sources)?));
     let record = format!("{info}/RECORD");
     let lines = entries.iter().map(|entry| {
         let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&entry.bytes));
