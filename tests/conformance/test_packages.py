@@ -1,10 +1,13 @@
 """The packages as users have them: written twice from the same program to the same bytes, installed from a local file into a root that has
 nothing else, run there, and gone without a trace. Everything is done in a network namespace with loopback alone."""
 
+import contextlib
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import zipfile
@@ -15,6 +18,7 @@ import packages
 from harness import equal
 
 DEMO_S = 120
+END_S = 20
 # How much systemd finds that the unit leaves open, of 100: what it calls OK, since private networks of the kernel need namespaces.
 EXPOSURE_MAX = 30
 # What a Debian root must have for the package's scripts, and by whom dpkg knows their libraries.
@@ -202,6 +206,82 @@ def test_the_deb_s_scripts_tell_a_running_systemd_and_only_that():
             "postrm remove": reload,
         }
         equal(told, wanted, f"running: {is_running}")
+
+
+@harness.once
+def project():
+    """A project with both packages of npm in it, from files alone."""
+    place = os.path.join(scratch(), "project")
+    os.makedirs(place)
+    npm(place, "install", package("tidegate-0.1.0.tgz"), package("-x64-0.1.0.tgz"))
+    return place
+
+
+def npm(place, *words):
+    if not shutil.which("npm"):
+        harness.missing("npm")
+    cache = os.path.join(scratch(), "npm-cache")
+    env = bare() | {"npm_config_cache": cache, "npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
+    return harness.command(["npm", "--offline", "--prefix", place, *words], env)
+
+
+def bare():
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDEGATE_", "npm_"))}
+
+
+@contextlib.contextmanager
+def launched(place):
+    """The launcher and the id of the program below it, which serves."""
+    command = ["node", os.path.join(place, "node_modules/.bin/tidegate"), "up", "--ephemeral", "--output", "json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=bare(), text=True)
+    try:
+        assert select.select([process.stdout], [], [], harness.READY_S)[0], "not ready"
+        yield process, json.loads(process.stdout.readline())["pid"]
+    finally:
+        process.kill()
+        process.wait(END_S)
+        process.stdout.close()
+
+
+def is_there(pid):
+    return os.path.exists(f"/proc/{pid}")
+
+
+def test_the_launcher_of_npm_passes_signals_and_the_program_s_end_on():
+    place = project()
+    for signals, wanted in (([signal.SIGHUP, signal.SIGTERM], 0), ([signal.SIGINT], 0)):
+        with launched(place) as (process, pid):
+            for one in signals:
+                process.send_signal(one)
+            equal(process.wait(END_S), wanted, signals)
+        assert not is_there(pid), f"the program outlived its launcher after {signals}"
+    with launched(place) as (process, pid):
+        os.kill(pid, signal.SIGKILL)
+        equal(process.wait(END_S), -signal.SIGKILL)
+    launcher = os.path.join(place, "node_modules/.bin/tidegate")
+    for words, wanted in ((["wait", "--timeout", "1s"], 4), (["no-such-command"], 2)):
+        equal(harness.command(["node", launcher, *words], bare(), check=False).returncode, wanted, words)
+
+
+def test_the_launcher_of_npm_says_which_package_is_missing():
+    alone = os.path.join(scratch(), "alone")
+    os.makedirs(alone)
+    npm(alone, "install", "--omit=optional", package("tidegate-0.1.0.tgz"))
+    told = harness.command(["node", os.path.join(alone, "node_modules/.bin/tidegate"), "up"], bare(), check=False)
+    equal(told.returncode, 1)
+    assert "@tidegate/linux-x64 is not installed" in told.stderr, told.stderr
+
+
+def test_the_packages_of_npm_are_installed_without_a_network_and_run():
+    place = project()
+    told = npm(place, "exec", "--no", "--", "tidegate", "demo", "--once")
+    assert "SG_INGRESS_DENIED" in told.stdout, told.stdout
+    modules = Path(place, "node_modules/@tidegate/linux-x64")
+    inventory_holds((modules / "tidegate.cdx.json").read_text())
+    assert "tokio" in (modules / "THIRD-PARTY-LICENSES.txt").read_text()
+    npm(place, "uninstall", "tidegate", "@tidegate/linux-x64")
+    left = [path for path in Path(place, "node_modules").rglob("*") if path.is_file() and not path.name.startswith(".")]
+    equal(left, [])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 mod deb;
 mod licenses;
+mod npm;
 mod program;
 mod sbom;
 mod tar;
@@ -24,7 +25,7 @@ const MOMENT_S: u64 = 0;
 /// A kind of package: the word that chooses it, and who writes its files.
 type Kind = (&'static str, fn(&Sources) -> Result<Vec<Package>, String>);
 
-const KINDS: [Kind; 2] = [("wheel", wheel::packages), ("deb", deb::packages)];
+const KINDS: [Kind; 3] = [("wheel", wheel::packages), ("deb", deb::packages), ("npm", npm::packages)];
 
 /// What packages are made from.
 struct Sources {
@@ -87,8 +88,17 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
     let sources =
         Sources { program: Program::load(&binary)?, crates: Metadata::of("tidegate")?, moment_s: moment_s()?, root };
-    for (_, packages) in KINDS.iter().filter(|(name, _)| asked.kinds.is_empty() || asked.kinds.contains(name)) {
-        for package in packages(&sources)? {
+    let wanted = KINDS.iter().filter(|(name, _)| asked.kinds.is_empty() || asked.kinds.contains(name));
+    let written: Vec<_> = std::thread::scope(|scope| {
+        // Compression is most of the work.
+        let started: Vec<_> = wanted.map(|(_, packages)| scope.spawn(|| packages(&sources))).collect();
+        started
+            .into_iter()
+            .map(|kind| kind.join().unwrap_or_else(|_| Err("the writing of a package panicked".to_owned())))
+            .collect()
+    });
+    for packages in written {
+        for package in packages? {
             let path = out.join(&package.name);
             std::fs::write(&path, package.bytes).map_err(|e| format!("{}: {e}", path.display()))?;
             writeln!(std::io::stdout(), "{}", path.display()).map_err(|e| e.to_string())?;
@@ -153,7 +163,7 @@ mod tests {
         assert_eq!(read.kinds, ["deb", "wheel"]);
         assert_eq!((read.out, read.binary), (Some(PathBuf::from("there")), Some(PathBuf::from("this"))));
         assert!(asked("").unwrap().kinds.is_empty());
-        for (line, told) in [("rpm", "wheel, deb"), ("--outt x", "--outt"), ("deb --out", "needs a path")] {
+        for (line, told) in [("rpm", "wheel, deb, npm"), ("--outt x", "--outt"), ("deb --out", "needs a path")] {
             let refused = asked(line).err().unwrap();
             assert!(refused.contains(told), "{line}: {refused}");
         }
