@@ -2,6 +2,9 @@
 nothing else, run there, and gone without a trace. Everything is done in a network namespace with loopback alone."""
 
 import contextlib
+import gzip
+import hashlib
+import io
 import json
 import os
 import re
@@ -9,6 +12,7 @@ import select
 import shutil
 import signal
 import subprocess
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -28,7 +32,7 @@ BASE_PACKAGES = ("libc6", "libgcc-s1")
 
 @harness.once
 def scratch():
-    return tempfile.mkdtemp(prefix="tidegate-packages-")
+    return packages.place("tidegate-packages-")
 
 
 @harness.once
@@ -38,13 +42,7 @@ def program():
 
 @harness.once
 def written():
-    """All packages, which were written twice."""
-    places = [os.path.join(scratch(), name) for name in ("first", "second")]
-    first, second = (packages.write(program(), place, umask=umask) for place, umask in zip(places, (0o022, 0o077)))
-    equal([path.name for path in first], [path.name for path in second])
-    for one, other in zip(first, second):
-        assert one.read_bytes() == other.read_bytes(), f"{one.name} differs from one writing to the next"
-    return first
+    return packages.write(program(), os.path.join(scratch(), "written"))
 
 
 def package(ending):
@@ -282,6 +280,91 @@ def test_the_packages_of_npm_are_installed_without_a_network_and_run():
     npm(place, "uninstall", "tidegate", "@tidegate/linux-x64")
     left = [path for path in Path(place, "node_modules").rglob("*") if path.is_file() and not path.name.startswith(".")]
     equal(left, [])
+
+
+@harness.once
+def image():
+    """The parts of the image, each as what it holds names it."""
+    with tarfile.open(package(".oci.tar")) as archive:
+        parts = {part.name: archive.extractfile(part).read() for part in archive.getmembers() if part.isfile()}
+    for name, content in parts.items():
+        if name.startswith("blobs/"):
+            equal(name, f"blobs/sha256/{hashlib.sha256(content).hexdigest()}")
+    return parts
+
+
+def part(descriptor):
+    content = image()[f"blobs/{descriptor['digest'].replace(':', '/')}"]
+    equal(len(content), descriptor["size"])
+    return content
+
+
+@harness.once
+def container():
+    """The layer as a root, and the image's configuration."""
+    equal(json.loads(image()["oci-layout"]), {"imageLayoutVersion": "1.0.0"})
+    [named] = json.loads(image()["index.json"])["manifests"]
+    manifest = json.loads(part(named))
+    settings = json.loads(part(manifest["config"]))
+    [layer] = manifest["layers"]
+    unpacked = gzip.decompress(part(layer))
+    equal(settings["rootfs"]["diff_ids"], [f"sha256:{hashlib.sha256(unpacked).hexdigest()}"])
+    [docker] = json.loads(image()["manifest.json"])
+    equal([docker["Config"], *docker["Layers"]], [f"blobs/{one['digest'].replace(':', '/')}" for one in (manifest["config"], layer)])
+    root = os.path.join(scratch(), "container")
+    with tarfile.open(fileobj=io.BytesIO(unpacked)) as archive:
+        archive.extractall(root)
+        equal({entry.mtime for entry in archive.getmembers()}, {0})
+    return root, settings["config"]
+
+
+def test_the_image_runs_as_a_user_without_privileges_in_a_root_of_its_own():
+    root, settings = container()
+    equal(settings["User"], "65532:65532")
+    equal(sorted(settings["ExposedPorts"]), ["4566/tcp", "8080/tcp", "8443/tcp"])
+    walks_through_the_demo(root, *settings["Entrypoint"])
+    docs = Path(root, "usr/share/doc")
+    inventory_holds((docs / "tidegate/tidegate.cdx.json").read_text())
+    assert "tokio" in (docs / "tidegate/copyright").read_text() 
+    for library in ("libc6", "libgcc-s1"):
+        assert "GNU" in (docs / library / "copyright").read_text()
+
+
+def test_the_image_s_health_check_tells_a_server_that_serves_from_one_that_does_not():
+    root, settings = container()
+    how, *check = settings["Healthcheck"]["Test"]
+    equal(how, "CMD")
+    down = inside(root, *check)
+    equal(down.returncode, 4, down.stdout + down.stderr)
+    env = dict(line.split("=", 1) for line in settings["Env"])
+    run = [shutil.which("chroot"), f"--userspec={settings['User']}", root, *settings["Entrypoint"], *settings["Cmd"]]
+    server = subprocess.Popen(run, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        harness.until("the health check passes", lambda: inside(root, *check).returncode == 0, DEMO_S)
+    finally:
+        server.terminate()
+        equal(server.wait(END_S), 0)
+    assert Path(root, env["TIDEGATE_DATA_DIR"][1:], "state.db").exists(), "state where the image's volume is"
+
+
+def test_packages_are_the_same_bytes_twice_and_have_the_moment_that_they_are_told():
+    """With a small program in place of the great one, which only takes longer."""
+    stand_in, moment_s = shutil.which("true"), 1_700_000_000
+    places = [os.path.join(scratch(), name) for name in ("first", "second", "dated")]
+    first, second, dated = (
+        packages.write(stand_in, place, umask=umask, moment_s=moment)
+        for place, umask, moment in zip(places, (0o022, 0o077, 0o022), (None, None, moment_s))
+    )
+    equal([path.name for path in first], [path.name for path in written()])
+    for one, other, later in zip(first, second, dated):
+        assert one.read_bytes() == other.read_bytes(), f"{one.name} differs from one writing to the next"
+        # A wheel begins in 1980, whenever it is written.
+        equal(one.read_bytes() == later.read_bytes(), one.suffix == ".whl", one.name)
+    [path] = [path for path in dated if path.name.endswith(".oci.tar")]
+    with tarfile.open(path) as archive:
+        equal({entry.mtime for entry in archive.getmembers()}, {moment_s})
+        content = archive.extractfile(json.load(archive.extractfile("manifest.json"))[0]["Config"]).read()
+    equal(json.loads(content)["created"], "2023-11-14T22:13:20Z")
 
 
 if __name__ == "__main__":

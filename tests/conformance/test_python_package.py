@@ -121,7 +121,7 @@ def test_that_fails(chain, url):
 @harness.once
 def installed():
     """The directory that the wheel was installed in."""
-    place = tempfile.mkdtemp(prefix="tidegate-wheel-")
+    place = packages.place("tidegate-wheel-")
     [wheel] = packages.write(packages.stripped(place), place, "wheel")
     target = os.path.join(place, "site")
     words = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--disable-pip-version-check", "--target", target]

@@ -4,6 +4,7 @@
 mod deb;
 mod licenses;
 mod npm;
+mod oci;
 mod program;
 mod sbom;
 mod tar;
@@ -25,7 +26,8 @@ const MOMENT_S: u64 = 0;
 /// A kind of package: the word that chooses it, and who writes its files.
 type Kind = (&'static str, fn(&Sources) -> Result<Vec<Package>, String>);
 
-const KINDS: [Kind; 3] = [("wheel", wheel::packages), ("deb", deb::packages), ("npm", npm::packages)];
+const KINDS: [Kind; 4] =
+    [("wheel", wheel::packages), ("deb", deb::packages), ("npm", npm::packages), ("oci", oci::packages)];
 
 /// What packages are made from.
 struct Sources {
@@ -48,11 +50,13 @@ struct Entry {
     name: String,
     bytes: Vec<u8>,
     mode: u16,
+    /// User and group by their number, where the archive tells: 0 is root.
+    owner: u32,
 }
 
 impl Entry {
     fn file(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Entry {
-        Entry { name: name.into(), bytes: bytes.into(), mode: 0o644 }
+        Entry { name: name.into(), bytes: bytes.into(), mode: 0o644, owner: 0 }
     }
 
     fn program(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Entry {

@@ -60,7 +60,8 @@ fn files(sources: &Sources) -> Result<Vec<Entry>, String> {
     Ok(files)
 }
 
-fn copyright(sources: &Sources) -> Result<String, String> {
+/// The licence of Tidegate, and those of all that is in the program.
+pub(super) fn copyright(sources: &Sources) -> Result<String, String> {
     let own = String::from_utf8(sources.read("LICENSE")?).map_err(|e| format!("LICENSE: {e}"))?;
     Ok(format!("Tidegate, under the Apache License 2.0:\n\n{own}\n{}\n{}", "-".repeat(80), licenses::text(sources)?))
 }

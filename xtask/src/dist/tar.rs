@@ -1,7 +1,7 @@
 //! Archives as Debian, npm and images have them: POSIX ustar (IEEE 1003.1, pax, "ustar Interchange Format"), and gzip around it (RFC 1952)
 //! without a name or a time.
 //!
-//! Every file is root's and has one moment; directories come before what is in them, without being named.
+//! Every file has one moment; directories come before what is in them, root's without being named.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -21,17 +21,18 @@ const FILE_BYTES_MAX: usize = 0o77_777_777_777;
 pub(super) fn archive(entries: &[Entry], prefix: &str, moment_s: u64) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let mut known = BTreeSet::new();
+    let parent = Entry { mode: 0o755, ..Entry::file("", "") };
     for entry in entries {
         let name = format!("{prefix}{}", entry.name);
         for end in name.match_indices('/').map(|(at, _)| at + 1).filter(|end| *end < name.len()) {
             if known.insert(name[..end].to_owned()) {
-                out.extend(head(&name[..end], 0o755, 0, moment_s)?);
+                out.extend(head(&name[..end], &parent, moment_s)?);
             }
         }
         if !known.insert(name.clone()) {
             return Err(format!("{name} is there twice"));
         }
-        out.extend(head(&name, entry.mode, entry.bytes.len(), moment_s)?);
+        out.extend(head(&name, entry, moment_s)?);
         out.extend_from_slice(&entry.bytes);
         out.resize(out.len().next_multiple_of(BLOCK_BYTES), 0);
     }
@@ -40,7 +41,8 @@ pub(super) fn archive(entries: &[Entry], prefix: &str, moment_s: u64) -> Result<
 }
 
 /// The header of a file, or of a directory where the name ends in a slash.
-fn head(name: &str, mode: u16, bytes: usize, moment_s: u64) -> Result<[u8; BLOCK_BYTES], String> {
+fn head(name: &str, entry: &Entry, moment_s: u64) -> Result<[u8; BLOCK_BYTES], String> {
+    let (mode, owner, bytes) = (entry.mode, entry.owner, entry.bytes.len());
     if name.len() > NAME_BYTES_MAX || bytes > FILE_BYTES_MAX {
         return Err(format!("{name} is too long for an archive"));
     }
@@ -48,8 +50,8 @@ fn head(name: &str, mode: u16, bytes: usize, moment_s: u64) -> Result<[u8; BLOCK
     let mut put = |at: usize, text: &str| head[at..at + text.len()].copy_from_slice(text.as_bytes());
     put(0, name);
     put(100, &format!("{mode:07o}"));
-    put(108, "0000000");
-    put(116, "0000000");
+    put(108, &format!("{owner:07o}"));
+    put(116, &format!("{owner:07o}"));
     put(124, &format!("{bytes:011o}"));
     put(136, &format!("{moment_s:011o}"));
     put(148, "        ");
