@@ -199,8 +199,8 @@ def binary():
     return named
 
 
-def command(words, env, check=True):
-    result = subprocess.run(words, env=env, capture_output=True, text=True, timeout=COMMAND_S)
+def command(words, env, check=True, cwd=None):
+    result = subprocess.run(words, env=env, cwd=cwd, capture_output=True, text=True, timeout=COMMAND_S)
     if check and result.returncode:
         raise AssertionError(f"{words}: exit {result.returncode}\n{result.stdout}{result.stderr}")
     try:

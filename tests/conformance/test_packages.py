@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import harness
 import packages
 from harness import equal
 
+VERSION = tomllib.loads((harness.ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 DEMO_S = 120
 END_S = 20
 # How much systemd finds that the unit leaves open, of 100: what it calls OK, since private networks of the kernel need namespaces.
@@ -211,7 +213,7 @@ def project():
     """A project with both packages of npm in it, from files alone."""
     place = os.path.join(scratch(), "project")
     os.makedirs(place)
-    npm(place, "install", package("tidegate-0.1.0.tgz"), package("-x64-0.1.0.tgz"))
+    npm(place, "install", package(f"tidegate-{VERSION}.tgz"), package(f"-x64-{VERSION}.tgz"))
     return place
 
 
@@ -264,7 +266,7 @@ def test_the_launcher_of_npm_passes_signals_and_the_program_s_end_on():
 def test_the_launcher_of_npm_says_which_package_is_missing():
     alone = os.path.join(scratch(), "alone")
     os.makedirs(alone)
-    npm(alone, "install", "--omit=optional", package("tidegate-0.1.0.tgz"))
+    npm(alone, "install", "--omit=optional", package(f"tidegate-{VERSION}.tgz"))
     told = harness.command(["node", os.path.join(alone, "node_modules/.bin/tidegate"), "up"], bare(), check=False)
     equal(told.returncode, 1)
     assert "@tidegate/linux-x64 is not installed" in told.stderr, told.stderr
@@ -345,6 +347,33 @@ def test_the_image_s_health_check_tells_a_server_that_serves_from_one_that_does_
         server.terminate()
         equal(server.wait(END_S), 0)
     assert Path(root, env["TIDEGATE_DATA_DIR"][1:], "state.db").exists(), "state where the image's volume is"
+
+
+def test_the_plain_archive_is_where_binstall_looks_for_it_and_runs():
+    crate = tomllib.loads((harness.ROOT / "crates/tidegate/Cargo.toml").read_text())["package"]["metadata"]["binstall"]
+    values = {"repo": "", "version": VERSION, "target": "x86_64-unknown-linux-gnu", "bin": "tidegate", "binary-ext": ""}
+    wanted = {key: re.sub(r"{ (\S+) }", lambda name: values[name[1]], text) for key, text in crate.items()}
+    with tarfile.open(package(wanted["pkg-url"].strip("/")), "r:gz") as archive:
+        archive.extractall(os.path.join(scratch(), "plain"))
+    place = Path(scratch(), "plain", wanted["bin-dir"])
+    equal(harness.command([str(place), "--version"], bare()).stdout, f"tidegate {VERSION}\n")
+    inventory_holds((place.parent / "tidegate.cdx.json").read_text())
+
+
+def test_the_sources_are_what_git_tracks_and_the_formula_names_them():
+    path = package("-source.tar.gz")
+    place = os.path.join(scratch(), "source")
+    with tarfile.open(path) as archive:
+        archive.extractall(place)
+    root = Path(place, f"tidegate-{VERSION}")
+    tracked = harness.command(["git", "-C", str(harness.ROOT), "ls-files", "-z"], dict(os.environ)).stdout.split("\0")
+    equal(sorted(str(file.relative_to(root)) for file in root.rglob("*") if file.is_file()), sorted(filter(None, tracked)))
+    assert os.access(root / "examples/aws-cli/build.sh", os.X_OK)
+    told = harness.command(["cargo", "metadata", "--locked", "--offline", "--no-deps", "--format-version", "1"], bare(), cwd=root).json
+    assert "tidegate" in [package["name"] for package in told["packages"]], told
+    formula = Path(package("tidegate.rb")).read_text()
+    url = f'url "https://tidegate.invalid/{os.path.basename(path)}"'
+    assert url in formula and hashlib.sha256(Path(path).read_bytes()).hexdigest() in formula and "@" not in formula, formula
 
 
 def test_packages_are_the_same_bytes_twice_and_have_the_moment_that_they_are_told():

@@ -5,8 +5,10 @@ mod deb;
 mod licenses;
 mod npm;
 mod oci;
+mod plain;
 mod program;
 mod sbom;
+mod source;
 mod tar;
 mod wheel;
 mod zip;
@@ -26,8 +28,17 @@ const MOMENT_S: u64 = 0;
 /// A kind of package: the word that chooses it, and who writes its files.
 type Kind = (&'static str, fn(&Sources) -> Result<Vec<Package>, String>);
 
-const KINDS: [Kind; 4] =
-    [("wheel", wheel::packages), ("deb", deb::packages), ("npm", npm::packages), ("oci", oci::packages)];
+const KINDS: [Kind; 6] = [
+    ("wheel", wheel::packages),
+    ("deb", deb::packages),
+    ("npm", npm::packages),
+    ("oci", oci::packages),
+    ("tar", plain::packages),
+    ("source", source::packages),
+];
+/// What packages say of who answers for them and where they are from, until somebody publishes them: names that nobody has (RFC 2606).
+const MAINTAINER: &str = "Tidegate <tidegate@tidegate.invalid>";
+const FROM: &str = "https://tidegate.invalid";
 
 /// What packages are made from.
 struct Sources {
@@ -37,6 +48,10 @@ struct Sources {
     crates: Metadata,
     /// In seconds since 1970.
     moment_s: u64,
+    /// Who answers for the packages: a name and an address in angle brackets.
+    maintainer: String,
+    /// The URL below which the packages are published.
+    from: String,
 }
 
 /// A finished package, by the name of its file.
@@ -76,11 +91,11 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Writes the packages of the kinds that are named, or of all, below `target/dist` or the directory that `--out` names, with the program that
-/// `--binary` names or with that of the profile `dist`; their paths are printed.
+/// `--binary` names or with that of the profile `dist`; their paths are printed. `--maintainer` and `--from` are for who publishes them.
 pub(crate) fn run(args: &[String]) -> Outcome {
     let root = codegen::root();
     let asked = Asked::read(args)?;
-    let binary = match asked.binary {
+    let binary = match asked.binary.map(PathBuf::from) {
         Some(binary) => binary,
         None => {
             let words = ["build", "--locked", "--package", "tidegate", "--profile", "dist"];
@@ -88,10 +103,16 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             conformance::target(&root).join("dist/tidegate")
         }
     };
-    let out = asked.out.unwrap_or_else(|| conformance::target(&root).join("dist"));
+    let out = asked.out.map(PathBuf::from).unwrap_or_else(|| conformance::target(&root).join("dist"));
     std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
-    let sources =
-        Sources { program: Program::load(&binary)?, crates: Metadata::of("tidegate")?, moment_s: moment_s()?, root };
+    let sources = Sources {
+        program: Program::load(&binary)?,
+        crates: Metadata::of("tidegate")?,
+        moment_s: moment_s()?,
+        maintainer: asked.maintainer.unwrap_or_else(|| MAINTAINER.to_owned()),
+        from: asked.from.unwrap_or_else(|| FROM.to_owned()),
+        root,
+    };
     let wanted = KINDS.iter().filter(|(name, _)| asked.kinds.is_empty() || asked.kinds.contains(name));
     let written: Vec<_> = std::thread::scope(|scope| {
         // Compression is most of the work.
@@ -115,8 +136,10 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 #[derive(Default)]
 struct Asked {
     kinds: Vec<&'static str>,
-    binary: Option<PathBuf>,
-    out: Option<PathBuf>,
+    binary: Option<String>,
+    out: Option<String>,
+    maintainer: Option<String>,
+    from: Option<String>,
 }
 
 impl Asked {
@@ -127,6 +150,8 @@ impl Asked {
             let place = match word.as_str() {
                 "--binary" => &mut asked.binary,
                 "--out" => &mut asked.out,
+                "--maintainer" => &mut asked.maintainer,
+                "--from" => &mut asked.from,
                 kind => {
                     let known = KINDS.iter().map(|(name, _)| *name).find(|name| *name == kind);
                     asked
@@ -135,7 +160,7 @@ impl Asked {
                     continue;
                 }
             };
-            *place = Some(words.next().map(PathBuf::from).ok_or_else(|| format!("{word} needs a path"))?);
+            *place = Some(words.next().cloned().ok_or_else(|| format!("{word} needs a value"))?);
         }
         Ok(asked)
     }
@@ -165,9 +190,9 @@ mod tests {
     fn what_is_asked_for_is_read_and_nothing_else_is_taken() {
         let read = asked("deb --out there wheel --binary this").unwrap();
         assert_eq!(read.kinds, ["deb", "wheel"]);
-        assert_eq!((read.out, read.binary), (Some(PathBuf::from("there")), Some(PathBuf::from("this"))));
+        assert_eq!((read.out.as_deref(), read.binary.as_deref()), (Some("there"), Some("this")));
         assert!(asked("").unwrap().kinds.is_empty());
-        for (line, told) in [("rpm", "wheel, deb, npm"), ("--outt x", "--outt"), ("deb --out", "needs a path")] {
+        for (line, told) in [("rpm", "wheel, deb, npm"), ("--outt x", "--outt"), ("deb --out", "needs a value")] {
             let refused = asked(line).err().unwrap();
             assert!(refused.contains(told), "{line}: {refused}");
         }

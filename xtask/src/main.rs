@@ -67,7 +67,7 @@ tasks:
   conformance [NAME]   real clients (boto3, the AWS CLI, Terraform) against the built binary; NAME picks one script
   instructions         what one request costs in the dev build, by valgrind, against bounds
   dist [KIND ...]      the packages that people install, below target/dist: wheel (Python, with the pytest plugin), deb (Debian),
-                       npm (a launcher, and the program), oci (an image for containers)
+                       npm (a launcher, and the program), oci (an image for containers), tar (the program), source (and Homebrew's formula)
   bench                what the chain costs beside nginx -> nginx and HAProxy -> HAProxy
   models               trim an installed botocore's service models to models/operations.toml
   codegen              write crates/wire/src/generated and docs/coverage.md from models/

@@ -23,8 +23,6 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "usr/share/fish/vendor_completions.d/tidegate.fish"),
     ("zsh", "usr/share/zsh/vendor-completions/_tidegate"),
 ];
-/// What a package must say of who answers for it, before somebody publishes one.
-const MAINTAINER: &str = "Tidegate <tidegate@tidegate.invalid>";
 
 pub(super) fn packages(sources: &Sources) -> Result<Vec<Package>, String> {
     let files = files(sources)?;
@@ -73,9 +71,9 @@ fn control(sources: &Sources, files: &[Entry]) -> Result<Vec<Entry>, String> {
         // The unwinder is no part of the C library, and programs that are linked to the one are linked to the other.
         format!("Depends: libc6 (>= {}.{}), libgcc-s1\n", libc.major, libc.minor)
     });
-    let depends = libc.unwrap_or_default();
+    let (depends, maintainer) = (libc.unwrap_or_default(), &sources.maintainer);
     let text = format!(
-        "Package: tidegate\nVersion: {VERSION}\nArchitecture: {machine}\nMaintainer: {MAINTAINER}\nInstalled-Size: {kibibytes}\n{depends}Suggests: apparmor\nSection: net\nPriority: optional\nDescription: public API gateway in front of private services\n {SUMMARY}.\n"
+        "Package: tidegate\nVersion: {VERSION}\nArchitecture: {machine}\nMaintainer: {maintainer}\nInstalled-Size: {kibibytes}\n{depends}Suggests: apparmor\nSection: net\nPriority: optional\nDescription: public API gateway in front of private services\n {SUMMARY}.\n"
     );
     let mut entries = vec![Entry::file("control", text), Entry::file("conffiles", format!("/{CONFIGURATION}\n"))];
     for name in SCRIPTS {

@@ -12,8 +12,9 @@ use flate2::write::GzEncoder;
 use super::Entry;
 
 const BLOCK_BYTES: usize = 512;
-/// Longest name; the format's second field for longer ones is not needed.
+/// Longest name, and longest beginning of a longer one, which stands in a field of its own without the slash behind it.
 const NAME_BYTES_MAX: usize = 100;
+const BEGINNING_BYTES_MAX: usize = 155;
 /// What 11 octal digits can tell.
 const FILE_BYTES_MAX: usize = 0o77_777_777_777;
 
@@ -43,12 +44,11 @@ pub(super) fn archive(entries: &[Entry], prefix: &str, moment_s: u64) -> Result<
 /// The header of a file, or of a directory where the name ends in a slash.
 fn head(name: &str, entry: &Entry, moment_s: u64) -> Result<[u8; BLOCK_BYTES], String> {
     let (mode, owner, bytes) = (entry.mode, entry.owner, entry.bytes.len());
-    if name.len() > NAME_BYTES_MAX || bytes > FILE_BYTES_MAX {
-        return Err(format!("{name} is too long for an archive"));
-    }
+    let (beginning, end) =
+        split(name).filter(|_| bytes <= FILE_BYTES_MAX).ok_or_else(|| format!("{name} is too long for an archive"))?;
     let mut head = [0; BLOCK_BYTES];
     let mut put = |at: usize, text: &str| head[at..at + text.len()].copy_from_slice(text.as_bytes());
-    put(0, name);
+    put(0, end);
     put(100, &format!("{mode:07o}"));
     put(108, &format!("{owner:07o}"));
     put(116, &format!("{owner:07o}"));
@@ -57,9 +57,20 @@ fn head(name: &str, entry: &Entry, moment_s: u64) -> Result<[u8; BLOCK_BYTES], S
     put(148, "        ");
     put(156, if name.ends_with('/') { "5" } else { "0" });
     put(257, "ustar\x0000");
+    put(345, beginning);
     let sum: u32 = head.iter().map(|byte| u32::from(*byte)).sum();
     head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     Ok(head)
+}
+
+/// A name as the two fields take it: the second as long as it can be.
+fn split(name: &str) -> Option<(&str, &str)> {
+    if name.len() <= NAME_BYTES_MAX {
+        return Some(("", name));
+    }
+    let slashes = name.match_indices('/').map(|(at, _)| (&name[..at], &name[at + 1..]));
+    let mut fitting = slashes.filter(|(_, end)| !end.is_empty() && end.len() <= NAME_BYTES_MAX);
+    fitting.next().filter(|(beginning, _)| beginning.len() <= BEGINNING_BYTES_MAX)
 }
 
 /// The same bytes compressed.
@@ -84,6 +95,17 @@ mod tests {
         assert_eq!(heads.map(|head| head[156]), *b"555005");
         assert_eq!(&heads[4][100..148], b"0000755\x000000000\x000000000\x0000000000002\x0000000000007\0");
         assert_eq!(bytes.len(), 10 * BLOCK_BYTES);
+    }
+
+    #[test]
+    fn long_names_stand_in_two_fields() {
+        let (name, beginning) = ("n".repeat(100), "b".repeat(155));
+        assert_eq!(split(&name), Some(("", name.as_str())));
+        let both = format!("{beginning}/{name}");
+        assert_eq!(split(&both), Some((beginning.as_str(), name.as_str())));
+        for long in [format!("{beginning}b/{name}"), format!("{beginning}/{name}n"), format!("{name}n")] {
+            assert_eq!(split(&long), None);
+        }
     }
 
     #[test]
