@@ -122,6 +122,9 @@ def test_the_deb_is_installed_runs_and_goes_away_without_a_trace():
     equal(installed["usr/bin/tidegate"][0], "0o100755")
     assert "etc/apparmor.d/tidegate" in installed, "no profile where AppArmor knows user namespaces"
     dpkg("--verify", "tidegate")
+    unit = Path(root, "usr/lib/systemd/system/tidegate.service").read_text()
+    for command in re.findall(r"^Exec\w+=(\S+)", unit, re.MULTILINE):
+        assert os.path.exists(root + command), f"the unit runs {command}, which the package does not depend on"
     walks_through_the_demo(root, "/usr/bin/tidegate")
     # What a service leaves behind.
     os.makedirs(f"{root}/var/lib/private/tidegate/ca")

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::{Entry, Package, SUMMARY, Sources, VERSION, licenses, sbom, tar};
+use super::{Entry, Package, Sources, VERSION, licenses, sbom, tar};
 use crate::shell;
 
 /// Files of the repository that are there after the installation.
@@ -12,10 +12,15 @@ const FILES: [(&str, &str); 5] = [
     ("usr/lib/systemd/system/tidegate.service", "packaging/debian/tidegate.service"),
     ("usr/share/tidegate/apparmor", "packaging/debian/apparmor"),
     ("usr/share/doc/tidegate/configuration.md", "docs/configuration.md"),
-    ("usr/share/doc/tidegate/changelog", "CHANGELOG.md"),
+    ("usr/share/doc/tidegate/CHANGELOG.md", "CHANGELOG.md"),
 ];
 /// What its owner changes, relative to the root: dpkg never writes over it unasked. Access keys may stand there.
 const CONFIGURATION: &str = "etc/tidegate/tidegate.toml";
+/// Lines of at most 80 characters, since tools do not break them.
+const DESCRIPTION: &str = " An API gateway, a VPC link and an internal load balancer that speak AWS's own
+ APIs and carry real traffic, with every interface and every security group
+ real. The service starts when it is told to.
+";
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 /// Where shells look for what completes a command.
 const COMPLETIONS: [(&str, &str); 3] = [
@@ -73,7 +78,7 @@ fn control(sources: &Sources, files: &[Entry]) -> Result<Vec<Entry>, String> {
     });
     let (depends, maintainer) = (libc.unwrap_or_default(), &sources.maintainer);
     let text = format!(
-        "Package: tidegate\nVersion: {VERSION}\nArchitecture: {machine}\nMaintainer: {maintainer}\nInstalled-Size: {kibibytes}\n{depends}Suggests: apparmor\nSection: net\nPriority: optional\nDescription: public API gateway in front of private services\n {SUMMARY}.\n"
+        "Package: tidegate\nVersion: {VERSION}\nArchitecture: {machine}\nMaintainer: {maintainer}\nInstalled-Size: {kibibytes}\n{depends}Suggests: apparmor\nSection: net\nPriority: optional\nDescription: public API gateway in front of private services\n{DESCRIPTION}"
     );
     let mut entries = vec![Entry::file("control", text), Entry::file("conffiles", format!("/{CONFIGURATION}\n"))];
     for name in SCRIPTS {
