@@ -8,6 +8,7 @@ const MACHINES: [(u16, Machine); 2] = [(62, Machine::X86), (183, Machine::Arm)];
 /// Kinds of segments.
 const LOAD: u32 = 1;
 const DYNAMIC: u32 = 2;
+const INTERPRETER: u32 = 3;
 /// Kinds of rows of the dynamic segment: where its text is and how long.
 const STRTAB: u64 = 5;
 const STRSZ: u64 = 10;
@@ -56,7 +57,12 @@ pub(super) struct Program {
 impl Program {
     pub(super) fn load(path: &Path) -> Result<Program, String> {
         let bytes = super::read(path)?;
-        let known = examine(&bytes).ok_or_else(|| format!("{} is no program of Linux for 64 bits", path.display()))?;
+        let known = examine(&bytes).ok_or_else(|| {
+            format!(
+                "{} is no program of Linux for 64 bits that stands alone or asks for GNU's C library",
+                path.display()
+            )
+        })?;
         Ok(Program { path: path.to_path_buf(), machine: known.0, libc: known.1, bytes })
     }
 }
@@ -71,7 +77,9 @@ fn examine(bytes: &[u8]) -> Option<(Machine, Option<Libc>)> {
     let Some(dynamic) = segments.iter().find(|segment| segment.kind == DYNAMIC) else { return Some((machine, None)) };
     let text = text(bytes, &segments, dynamic)?;
     let names = text.split(|byte| *byte == 0);
-    Some((machine, names.filter_map(|name| version(name.strip_prefix(VERSIONED)?)).max()))
+    let libc = names.filter_map(|name| version(name.strip_prefix(VERSIONED)?)).max();
+    let is_loaded = segments.iter().any(|segment| segment.kind == INTERPRETER);
+    (is_loaded == libc.is_some()).then_some((machine, libc))
 }
 
 struct Segment {
@@ -142,5 +150,10 @@ mod tests {
         for broken in [&b"#!/bin/sh\n"[..], &program.bytes[..60], &program.bytes[..200]] {
             assert_eq!(examine(broken), None);
         }
+        let (mut other, from) = (program.bytes, VERSIONED);
+        while let Some(at) = other.windows(from.len()).position(|window| window == from) {
+            other[at] = b'X';
+        }
+        assert_eq!(examine(&other), None, "a program that is loaded with another C library");
     }
 }

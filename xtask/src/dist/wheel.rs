@@ -4,20 +4,24 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
+use super::program::{Libc, Machine};
 use super::{Entry, Package, SUMMARY, Sources, VERSION, licenses, sbom, zip};
 use crate::codegen;
 
 pub(super) fn packages(sources: &Sources) -> Result<Vec<Package>, String> {
-    let tag = format!("py3-none-{}", platform(sources)?);
+    let tag = format!("py3-none-{}", platform(sources.program.machine, sources.program.libc));
     let bytes = zip::archive(&entries(sources, &tag)?)?;
     Ok(vec![Package { name: format!("tidegate-{VERSION}-{tag}.whl"), bytes }])
 }
 
-/// The platform by the C library that the program asks for (PEP 600), which package indexes want to know.
-fn platform(sources: &Sources) -> Result<String, String> {
-    let machine = sources.program.machine.name();
-    let libc = sources.program.libc.ok_or("a wheel needs a program that is linked to the C library of the platform")?;
-    Ok(format!("manylinux_{}_{}_{machine}", libc.major, libc.minor))
+/// The platform by the C library that the program asks for (PEP 600). One that asks for none runs beside any, so that it is told to be for the
+/// oldest of either kind that package indexes take (PEP 656).
+fn platform(machine: Machine, libc: Option<Libc>) -> String {
+    let machine = machine.name();
+    match libc {
+        Some(Libc { major, minor }) => format!("manylinux_{major}_{minor}_{machine}"),
+        None => format!("manylinux_2_17_{machine}.musllinux_1_1_{machine}"),
+    }
 }
 
 /// The files of the wheel; `RECORD` is the last.
@@ -28,7 +32,9 @@ fn entries(sources: &Sources, tag: &str) -> Result<Vec<Entry>, String> {
         "Metadata-Version: 2.4\nName: tidegate\nVersion: {VERSION}\nSummary: {SUMMARY}\nLicense-Expression: Apache-2.0\nLicense-File: LICENSE\nLicense-File: {THIRD}\nClassifier: Framework :: Pytest\nRequires-Python: >=3.9\nDescription-Content-Type: text/markdown\n\n{readme}",
         THIRD = licenses::FILE,
     );
-    let about = format!("Wheel-Version: 1.0\nGenerator: xtask\nRoot-Is-Purelib: false\nTag: {tag}\n");
+    let (python, platforms) = tag.rsplit_once('-').ok_or_else(|| format!("{tag} names no platform"))?;
+    let tags: String = platforms.split('.').map(|platform| format!("Tag: {python}-{platform}\n")).collect();
+    let about = format!("Wheel-Version: 1.0\nGenerator: xtask\nRoot-Is-Purelib: false\n{tags}");
     let mut entries = Vec::new();
     for name in ["tidegate/__init__.py", "tidegate/pytest_plugin.py"] {
         entries.push(Entry::file(name, sources.read(&format!("clients/python/{name}"))?));
@@ -49,4 +55,16 @@ fn entries(sources: &Sources, tag: &str) -> Result<Vec<Entry>, String> {
     let lines: String = lines.collect();
     entries.push(Entry::file(record.clone(), format!("{lines}{record},,\n")));
     Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wheel_is_for_platforms_that_have_what_its_program_asks_for() {
+        let asked = Libc { major: 2, minor: 34 };
+        assert_eq!(platform(Machine::X86, Some(asked)), "manylinux_2_34_x86_64");
+        assert_eq!(platform(Machine::Arm, None), "manylinux_2_17_aarch64.musllinux_1_1_aarch64");
+    }
 }
