@@ -1,5 +1,5 @@
 //! The licences of everything that ends in the program, with their texts: of the crates by `cargo metadata`, read where cargo keeps their
-//! sources, and of Rust's standard library by the toolchain. A crate that comes without a text is named with its licence alone.
+//! sources, of Rust's standard library by the toolchain, and of musl, which a static program holds, by Debian. A crate that comes without a text is named with its licence alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,18 +20,25 @@ const ASIDE: [&str; 6] = ["tests", "test", "benches", "examples", "fuzz", "targe
 /// Texts of the toolchain that are the standard library's.
 const LIBRARY: [&str; 5] = ["Apache-2.0.txt", "MIT.txt", "BSD-2-Clause.txt", "ISC.txt", "Unicode-3.0.txt"];
 
+const TEXTS: &str = "share/doc/rust/licenses";
+/// What unwinds the stack of a static program, in place of the platform's.
+const UNWINDER: [&str; 2] = ["Apache-2.0.txt", "LLVM-exception.txt"];
+const MUSL: &str = "/usr/share/doc/musl/copyright";
+
+/// A name, a licence, and the files of its texts.
+type Part = (String, String, Vec<PathBuf>);
+
 /// A list of what is in the program, and every text once, with those whose it is.
 pub(super) fn text(sources: &Sources) -> Result<String, String> {
     let mut list = String::from("What is in the program beside Tidegate's own code, and under which licence:\n\n");
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut named = Vec::new();
-    let library = library()?;
     let crates = sources.crates.foreign().map(|package| {
         let license = package.license.clone().unwrap_or_else(|| "as its text says".to_owned());
         let files = package.manifest_path.parent().map(files).unwrap_or_else(|| Ok(Vec::new()))?;
         Ok::<_, String>((format!("{} {}", package.name, package.version), license, files))
     });
-    for part in std::iter::once(Ok(library)).chain(crates) {
+    for part in libraries(sources.program.libc.is_none())?.into_iter().map(Ok).chain(crates) {
         let (name, license, files) = part?;
         let _ = writeln!(list, "  {name}: {license}");
         if files.is_empty() {
@@ -62,14 +69,21 @@ fn even(text: &str) -> String {
     format!("{}\n", lines.join("\n").trim_matches('\n'))
 }
 
-/// The standard library's name, licence and texts.
-fn library() -> Result<(String, String, Vec<PathBuf>), String> {
+/// What is in the program and is no crate.
+fn libraries(is_static: bool) -> Result<Vec<Part>, String> {
     let version = shell::output(Command::new("rustc").arg("-V"))?;
     let version = version.split_whitespace().nth(1).ok_or("rustc -V names no version")?;
     let root = shell::output(Command::new("rustc").args(["--print", "sysroot"]))?;
-    let texts = Path::new(root.trim()).join("share/doc/rust/licenses");
-    let files = LIBRARY.iter().map(|name| texts.join(name)).filter(|path| path.is_file()).collect();
-    Ok((format!("Rust's standard library {version}"), "MIT OR Apache-2.0".to_owned(), files))
+    let texts = Path::new(root.trim()).join(TEXTS);
+    let texts = |names: &[&str]| names.iter().map(|name| texts.join(name)).filter(|path| path.is_file()).collect();
+    let mut parts =
+        vec![(format!("Rust's standard library {version}"), "MIT OR Apache-2.0".to_owned(), texts(&LIBRARY))];
+    if is_static {
+        let copyright = Some(PathBuf::from(MUSL)).filter(|path| path.is_file());
+        parts.push(("musl".to_owned(), "MIT".to_owned(), copyright.into_iter().collect()));
+        parts.push(("LLVM's libunwind".to_owned(), "Apache-2.0 WITH LLVM-exception".to_owned(), texts(&UNWINDER)));
+    }
+    Ok(parts)
 }
 
 /// The files below a crate's directory that hold licences, in a stable order.
@@ -112,6 +126,13 @@ mod tests {
         ] {
             assert_eq!(is_license(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_static_program_holds_a_c_library() {
+        let names = |is_static| libraries(is_static).unwrap().into_iter().map(|(name, ..)| name).collect::<Vec<_>>();
+        assert_eq!(names(false).len(), 1);
+        assert_eq!(names(true)[1..], ["musl", "LLVM's libunwind"]);
     }
 
     #[test]
