@@ -23,8 +23,8 @@ import packages
 from harness import equal
 
 VERSION = tomllib.loads((harness.ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
-DEMO_S = 120
-END_S = 20
+# How long a start, a walk through the demo or an end may take on a busy machine.
+MOMENT_S = 120
 # How much systemd finds that the unit leaves open, of 100: what it calls OK, since private networks of the kernel need namespaces.
 EXPOSURE_MAX = 30
 # What a Debian root must have for the package's scripts, and by whom dpkg knows their libraries.
@@ -99,7 +99,7 @@ def files(root):
     return found
 
 
-def inside(root, *words, within_s=DEMO_S):
+def inside(root, *words, within_s=MOMENT_S):
     """A program of a root, run there as a user that is nobody's."""
     run = [shutil.which("chroot"), "--userspec=65532:65532", root, *words]
     return subprocess.run(run, capture_output=True, text=True, timeout=within_s, env={"PATH": "/usr/bin", "HOME": "/tmp"}, cwd="/")
@@ -238,11 +238,11 @@ def launched(place):
     command = ["node", os.path.join(place, "node_modules/.bin/tidegate"), "up", "--ephemeral", "--output", "json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=bare(), text=True)
     try:
-        assert select.select([process.stdout], [], [], harness.READY_S)[0], "not ready"
+        assert select.select([process.stdout], [], [], MOMENT_S)[0], "not ready"
         yield process, json.loads(process.stdout.readline())["pid"]
     finally:
         process.kill()
-        process.wait(END_S)
+        process.wait(MOMENT_S)
         process.stdout.close()
 
 
@@ -256,11 +256,11 @@ def test_the_launcher_of_npm_passes_signals_and_the_program_s_end_on():
         with launched(place) as (process, pid):
             for one in signals:
                 process.send_signal(one)
-            equal(process.wait(END_S), wanted, signals)
+            equal(process.wait(MOMENT_S), wanted, signals)
         assert not is_there(pid), f"the program outlived its launcher after {signals}"
     with launched(place) as (process, pid):
         os.kill(pid, signal.SIGKILL)
-        equal(process.wait(END_S), -signal.SIGKILL)
+        equal(process.wait(MOMENT_S), -signal.SIGKILL)
     launcher = os.path.join(place, "node_modules/.bin/tidegate")
     for words, wanted in ((["wait", "--timeout", "1s"], 4), (["no-such-command"], 2)):
         equal(harness.command(["node", launcher, *words], bare(), check=False).returncode, wanted, words)
@@ -345,10 +345,10 @@ def test_the_image_s_health_check_tells_a_server_that_serves_from_one_that_does_
     run = [shutil.which("chroot"), f"--userspec={settings['User']}", root, *settings["Entrypoint"], *settings["Cmd"]]
     server = subprocess.Popen(run, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        harness.until("the health check passes", lambda: inside(root, *check).returncode == 0, DEMO_S)
+        harness.until("the health check passes", lambda: inside(root, *check).returncode == 0, MOMENT_S)
     finally:
         server.terminate()
-        equal(server.wait(END_S), 0)
+        equal(server.wait(MOMENT_S), 0)
     assert Path(root, env["TIDEGATE_DATA_DIR"][1:], "state.db").exists(), "state where the image's volume is"
 
 
