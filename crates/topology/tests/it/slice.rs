@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use topology::compile::compile;
 use topology::estate::RealmEstate;
-use topology::id::AgentId;
+use topology::id::{AgentId, AuthorityPin};
 use topology::reason::Reason;
-use topology::resource::agent::{Agent, Standing};
+use topology::resource::agent::{Agent, Knows, Standing};
 use topology::resource::attachment::{Attachment, ServedAt};
 use topology::slice::{agent_of, slice};
 use topology::time::Moment;
@@ -29,6 +29,7 @@ fn agent(world: &World, id: AgentId, native: &[&str]) -> Agent {
         since: Moment(0),
         standing: Standing::Active,
         enrolled: Moment(0),
+        knows: Knows { issuer: AuthorityPin::from_bytes([0; 32]), trusted: BTreeSet::new() },
     }
 }
 
