@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::bench_peer::{self, Peer};
-use crate::bench_stack::{self, Guard, Inside, Server, Stack};
+use crate::bench_stack::{self, Beside, Guard, Server, Stack};
 use crate::{Outcome, codegen, conformance, instructions, shell};
 
 /// Rounds, and how long each chain is loaded in each.
@@ -33,6 +33,8 @@ const WRITES: usize = 50;
 
 /// The chain that the others are compared with.
 const PLAIN: &str = "tidegate";
+/// The same chain, whose private side is an agent, another process, over a link.
+const LINKED: &str = "tidegate, over a link";
 /// The same chain, whose targets are programs of private networks of the kernel.
 const IN_KERNEL: &str = "tidegate, targets in the kernel's networks";
 
@@ -123,7 +125,12 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     std::fs::create_dir_all(&networks).map_err(|e| e.to_string())?;
     let in_kernel = Server::start_in_kernel(binary, &networks)?;
     let kernel_stack = bench_stack::build(root, (binary, python), &in_kernel, (&backend.address(), &networks))?;
-    let inside = Inside::start(root, (binary, python), &in_kernel, &networks)?;
+    let inside = Beside::inside(root, (binary, python), &in_kernel, &networks)?;
+    let far = dir.join("link");
+    std::fs::create_dir_all(&far).map_err(|e| e.to_string())?;
+    let gateway = Server::start_with_link(binary, &far)?;
+    let linked_stack = bench_stack::build(root, (binary, python), &gateway, (&backend.address(), &far))?;
+    let linked = Beside::linked(root, (binary, python), &gateway, &far)?;
     let mut chains = vec![
         Chain::new(PLAIN, (&stack.url, &stack.host), vec![server.pid()]),
         Chain::of("nginx -> nginx", &stack.host, &nginx),
@@ -144,6 +151,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         over(Spoken::Http2, "tidegate, HTTP/2 over TLS", (secure, vec![server.pid()])),
         over(Spoken::Http2, "nginx, one hop, HTTP/2 over TLS", (with_tls.port, with_tls.pids())),
         Chain::new(IN_KERNEL, (&kernel_stack.url, &kernel_stack.host), vec![in_kernel.pid()]),
+        Chain::new(LINKED, (&linked_stack.url, &linked_stack.host), vec![gateway.pid(), linked.pid()?]),
         by_route("tidegate, 4 rules", "four"),
         by_route("tidegate, 1,000 rules", "many"),
         by_route("tidegate, a regular expression", "regex"),
@@ -172,9 +180,11 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     comparisons(&mut out, &chains);
     let rest = server.resident_kib()?;
     let effect = bench_stack::time_to_effect(&server, &stack, WRITES)?;
-    drop((server, inside, in_kernel));
+    let agent_rest = bench_stack::resident_kib(linked.pid()?)?;
+    drop((server, inside, in_kernel, linked, gateway));
     let ready = ready_time(binary, dir)?;
     let _ = writeln!(out, "memory after load: {:.1} MiB; per idle connection: {per_connection:.1} KiB", rest / 1024.0);
+    let _ = writeln!(out, "memory of an agent after load: {:.1} MiB", agent_rest / 1024.0);
     let fresh = Server::start(binary, dir)?.resident_kib()?;
     let _ = writeln!(out, "memory at rest: {:.1} MiB; ready in {ready:.1} ms (median of {STARTS})", fresh / 1024.0);
     let _ = writeln!(out, "an API write is in effect within {effect:.2} ms (median of {WRITES})");
@@ -345,8 +355,9 @@ const MULTIPLES: [(&str, &str); 7] = [
 ];
 
 /// What is told as so many microseconds over what.
-const ADDITIONS: [(&str, &str); 5] = [
+const ADDITIONS: [(&str, &str); 6] = [
     (IN_KERNEL, PLAIN),
+    (LINKED, PLAIN),
     ("tidegate, JWT and throttle", PLAIN),
     ("tidegate, REST POST checked by a model", "tidegate, REST POST of 1 KiB"),
     ("tidegate, a regular expression", PLAIN),

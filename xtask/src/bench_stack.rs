@@ -57,6 +57,11 @@ impl Server {
         Self::start_as((&[], &["--fabric", "kernel"]), binary, dir)
     }
 
+    /// The same, with a listener for agents.
+    pub(crate) fn start_with_link(binary: &Path, dir: &Path) -> Result<Self, String> {
+        Self::start_as((&[], &["--link", "127.0.0.1:0"]), binary, dir)
+    }
+
     fn start_as((under, words): (&[&str], &[&str]), binary: &Path, dir: &Path) -> Result<Self, String> {
         let config = dir.join("tidegate.toml");
         std::fs::write(&config, "[timeouts]\nblocked_connect = \"1ms\"\n").map_err(|e| e.to_string())?;
@@ -87,10 +92,15 @@ impl Server {
 
     /// Resident memory in KiB.
     pub(crate) fn resident_kib(&self) -> Result<f64, String> {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).map_err(|e| e.to_string())?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        line.split_whitespace().next().and_then(|kib| kib.parse().ok()).ok_or_else(|| "no VmRSS".to_owned())
+        resident_kib(self.pid())
     }
+}
+
+/// Resident memory of a process in KiB.
+pub(crate) fn resident_kib(pid: u32) -> Result<f64, String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|e| e.to_string())?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).ok_or_else(|| "no VmRSS".to_owned())
 }
 
 impl Drop for Server {
@@ -139,37 +149,58 @@ impl Drop for Guard {
     }
 }
 
-/// Programs of the kernel's private networks, in the place of the stack's targets.
-pub(crate) struct Inside(Child);
+/// Programs beside a server: of its private networks, or an agent of its link.
+pub(crate) struct Beside {
+    child: Child,
+    told: Value,
+}
 
-impl Inside {
-    /// Starts them and waits until they are healthy; they serve until this is dropped.
-    pub(crate) fn start(
-        root: &Path,
+impl Beside {
+    /// Starts programs inside private networks and waits until they are healthy; they serve until this is dropped.
+    pub(crate) fn inside(root: &Path, programs: (&Path, &Path), server: &Server, dir: &Path) -> Result<Self, String> {
+        Self::start((root, "inside.py"), programs, server, (dir, &[]))
+    }
+
+    /// Starts an agent with the server's targets and waits until they are healthy; it carries until this is dropped.
+    pub(crate) fn linked(root: &Path, programs: (&Path, &Path), server: &Server, dir: &Path) -> Result<Self, String> {
+        let gateway = server.url("link").to_owned();
+        Self::start((root, "linked.py"), programs, server, (dir, &["--gateway", &gateway]))
+    }
+
+    fn start(
+        (root, script): (&Path, &str),
         (binary, python): (&Path, &Path),
         server: &Server,
-        dir: &Path,
+        (dir, words): (&Path, &[&str]),
     ) -> Result<Self, String> {
         let (child, line) = speaking(
             Command::new(python)
-                .arg(root.join("xtask/bench/inside.py"))
+                .arg(root.join("xtask/bench").join(script))
                 .arg("--state")
                 .arg(dir.join("stack.json"))
                 .arg("--binary")
                 .arg(binary)
+                .args(words)
                 .envs(client_env(server))
                 .stdin(Stdio::piped()),
         )?;
-        let inside = Self(child);
-        if line.is_empty() { Err("programs of private networks did not come up".to_owned()) } else { Ok(inside) }
+        let mut beside = Self { child, told: Value::Null };
+        beside.told = serde_json::from_str(&line).map_err(|_| format!("{script} did not come up"))?;
+        Ok(beside)
+    }
+
+    /// The process that it told of.
+    pub(crate) fn pid(&self) -> Result<u32, String> {
+        let pid = self.told.get("pid").and_then(Value::as_u64).and_then(|pid| pid.try_into().ok());
+        pid.ok_or_else(|| "no process was told of".to_owned())
     }
 }
 
-impl Drop for Inside {
+impl Drop for Beside {
     fn drop(&mut self) {
         // It ends its programs when its input ends.
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
     }
 }
 
