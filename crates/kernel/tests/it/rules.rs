@@ -174,6 +174,10 @@ fn an_address_that_is_given_anew_has_no_connection_of_the_one_before() {
         let (_, from) = receiver.recv_from(&mut [0; 16]).unwrap();
         receiver.send_to(b"!", from).unwrap();
     }
+    // So many that the kernel lists them in several parts.
+    for port in 10_000..12_000 {
+        sender.send_to(b"?", SocketAddrV4::new(address(SERVER), port)).unwrap();
+    }
     net.settle();
     // Nobody may begin anything with them any more; what has begun goes on.
     let mut shut = fabric;

@@ -11,7 +11,7 @@ use topology::reason::Reason;
 use topology::snapshot::balancer::Node;
 use topology::snapshot::fabric::{Fabric, Interface, InterfaceIndex};
 use topology::snapshot::gateway::SERVICE_ADDRESS;
-use topology::trace::{HopId, HopKind};
+use topology::trace::{Hop, HopId, HopKind};
 use topology::verdict::End;
 
 use super::parcel::{Course, Refused};
@@ -130,12 +130,18 @@ async fn judge(
     match (chosen.from, found.link.service) {
         (Some((from, interface)), _) => match dial::ask(realm.net(), from, Destination::Interface(node), port) {
             Ok(permit) => Ok(*permit.leave()),
-            Err(denial) => Err(denied(shared, realm, (interface, denial), course.timeout, recording).await),
+            Err(denial) => {
+                recording.pass(HopKind::Link, HopId::Link(found.link.id));
+                Err(denied(shared, realm, (interface, denial), course.timeout, recording).await)
+            }
         },
         (None, Some(service)) if service.is_judged => {
             match dial::enter(realm.net(), End::Address(SERVICE_ADDRESS), node, port) {
                 Ok(leave) => Ok(leave),
-                Err(denial) => Err(dropped(shared, *denial, course.timeout, recording).await),
+                Err(denial) => {
+                    recording.pass(HopKind::Link, HopId::Link(found.link.id));
+                    Err(dropped(shared, *denial, course.timeout, recording).await)
+                }
             }
         }
         (None, _) => Ok(dial::enter_unjudged(&realm.snapshot.fabric, SERVICE_ADDRESS, node, port)),
@@ -169,7 +175,7 @@ async fn send(
         return None;
     }
     recording.read_clock();
-    recording.pass(HopKind::Link, HopId::Link(found.link.id));
+    recording.hop_at(Hop::pass(HopKind::Link, HopId::Link(found.link.id), 0), sent_on);
     recording.detail(&told_of(&chosen.agent));
     Some(match exchanged {
         Ok((mut response, key)) => {

@@ -50,12 +50,15 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, before: Option<Before
         None => add_groups(estate, &mut fabric),
     }
     flow::add(realm, estate, &mut fabric);
-    for attachment in estate.attachments.values() {
+    fabric.agents = agents(estate);
+    // What is served on the machine of an agent is served nowhere else.
+    let is_here = |agent| fabric.agent(agent).is_some_and(|agent| agent.is_here);
+    let served: Vec<_> = estate.attachments.values().filter(|served| served.agent.is_none_or(is_here)).collect();
+    for attachment in served {
         if let Some(index) = fabric.interface_by_id(attachment.interface) {
             fabric.attachments.entry(index).or_default().push((attachment.port, attachment.host));
         }
     }
-    fabric.agents = agents(estate);
     fabric
 }
 

@@ -9,6 +9,7 @@ use topology::reason::Reason;
 use topology::resource::agent::{Agent, Knows, Standing};
 use topology::resource::attachment::{Attachment, ServedAt};
 use topology::slice::{agent_of, slice};
+use topology::snapshot::fabric::Attached;
 use topology::time::Moment;
 use topology::verdict::End;
 use topology::way::{Destination, Way, answers};
@@ -89,6 +90,14 @@ fn an_attachment_is_told_to_the_agent_on_whose_machine_it_is() {
     }
     let own = slice(&world.estate, AGENT);
     assert!(own.attachments.values().all(|attachment| attachment.agent == Some(AGENT)));
+    // Once there is no agent any more, the server serves what was attached on its own machine, and nothing else.
+    world.estate.agents.remove(&AGENT);
+    let compiled = compile(&realm(), &world.estate);
+    let attached = |n| {
+        let index = compiled.fabric.interface_by_id(world.eni(n)).unwrap();
+        compiled.fabric.attached(index, 8080)
+    };
+    assert_eq!((attached(1), attached(2), attached(3)), (Attached::Host(host), Attached::Nothing, Attached::Nothing));
 }
 
 #[test]

@@ -341,6 +341,7 @@ impl<D: Desk> Keeper<D> {
                 stopped = self.keeping.stopping.wait_for(|stopping| *stopping), if !is_draining => {
                     stopped.map_err(|_| LaneError::Ended)?;
                     is_draining = true;
+                    connections.iter_mut().for_each(Lanes::dial_no_more);
                     session.tell(FromAgent::Draining);
                 }
                 // The gateway closes what waits, and what is under way ends.
@@ -358,7 +359,7 @@ impl<D: Desk> Keeper<D> {
         let keeping = keep_lanes(self.ends.clone(), Arc::clone(&self.keeping.desk), door, peer, Arc::clone(&count));
         let mut task = JoinSet::new();
         task.spawn(task::watched(keeping));
-        Lanes { count, _task: task }
+        Lanes { count, keeping: task }
     }
 }
 
@@ -374,7 +375,14 @@ async fn refuse_calls(calls: &mut mpsc::Receiver<Call>) {
 /// Connections for requests, which are kept as long as this is held; those under way end by themselves.
 struct Lanes {
     count: Arc<Count>,
-    _task: JoinSet<()>,
+    keeping: JoinSet<()>,
+}
+
+impl Lanes {
+    /// Those that end are not replaced.
+    fn dial_no_more(&mut self) {
+        self.keeping.abort_all();
+    }
 }
 
 async fn drained(lanes: Option<&Lanes>) {
