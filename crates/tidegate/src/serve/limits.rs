@@ -82,7 +82,7 @@ pub(crate) const LINK_HANDSHAKES_PER_ADDRESS_MAX: usize = 128;
 pub(crate) const LINK_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an enrolment may take after its handshake and its turn. Above: the connection is cut.
 pub(crate) const LINK_ENROLMENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Agents that begin in a second: control lanes and enrolments. Above: they wait for a turn.
+/// Agents whose control lanes begin in a second, and apart from these those who want to be enrolled. Above: they wait for a turn.
 pub(crate) const LINK_ACCEPTS_PER_SECOND: u32 = 20;
 /// How long one may wait for its turn. Above: it is sent away.
 pub(crate) const LINK_PACE_WAIT_MAX: Duration = Duration::from_secs(10);

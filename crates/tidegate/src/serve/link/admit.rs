@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use control::enrolment::AgentName;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::OwnedSemaphorePermit;
-use topology::id::{AgentId, Realm};
+use topology::id::{AgentId, Realm, VpcId};
 use topology::snapshot::fabric::AgentPlace;
 
 use super::certifier::Certifier;
@@ -23,27 +23,34 @@ pub(super) async fn admit(
     (chain, lane): (Option<&[CertificateDer<'_>]>, Lane),
     permit: OwnedSemaphorePermit,
 ) -> Result<Admitted, Refused> {
-    let leaf = chain.and_then(|chain| chain.first());
-    let leaf = leaf.ok_or_else(|| Refused::new("NO_CERTIFICATE", "it came without a certificate"))?;
-    let AgentName { realm, agent, generation } = name(leaf)?;
+    let (AgentName { realm, agent, generation }, vpc) = look(state, chain).await?;
     let place = link.bounds.place(&realm, agent, permit).ok_or_else(|| {
         let message = format!("{agent} has {LINK_CONNECTIONS_PER_AGENT_MAX} connections");
         Refused::new("TOO_MANY_CONNECTIONS", message)
     })?;
-    let is_plain = |known: &&AgentPlace| known.is_active && known.is_settled && known.generation == generation;
+    Ok(Admitted { realm, agent, vpc, generation, lane, place })
+}
+
+/// Who comes, and the VPC that it carries, if it would be let in.
+pub(super) async fn look(state: &State, chain: Option<&[CertificateDer<'_>]>) -> Result<(AgentName, VpcId), Refused> {
+    let leaf = chain.and_then(|chain| chain.first());
+    let leaf = leaf.ok_or_else(|| Refused::new("NO_CERTIFICATE", "it came without a certificate"))?;
+    let named = name(leaf)?;
+    let is_plain = |known: &&AgentPlace| known.is_active && known.is_settled && known.generation == named.generation;
     let snapshot = state.plane.snapshot();
-    let known = snapshot.realms.iter().find(|held| held.realm == realm).and_then(|held| held.fabric.agent(agent));
+    let held = snapshot.realms.iter().find(|held| held.realm == named.realm);
+    let known = held.and_then(|held| held.fabric.agent(named.agent));
     let vpc = match known.filter(is_plain) {
         Some(known) => known.vpc,
         None => {
-            let named = realm.clone();
+            let AgentName { realm, agent, generation } = named.clone();
             let asked = state
                 .mailbox
-                .work("admit an agent", move |control, now| control.admit_agent(&named, (agent, generation), now));
+                .work("admit an agent", move |control, now| control.admit_agent(&realm, (agent, generation), now));
             asked.await??.vpc
         }
     };
-    Ok(Admitted { realm, agent, vpc, generation, lane, place })
+    Ok((named, vpc))
 }
 
 /// Whose a certificate is.

@@ -23,7 +23,10 @@ pub(super) struct Bounds {
     pub(super) handshakes: Semaphore,
     strangers: Counts<IpAddr>,
     agents: Counts<(Realm, AgentId)>,
-    pace: Mutex<Pace>,
+    /// Of those whom a certificate shows to be agents.
+    pub(super) lanes: Pacer,
+    /// Of those who may be anybody: they keep no agent waiting.
+    pub(super) enrolments: Pacer,
     told: Mutex<Told>,
 }
 
@@ -41,7 +44,8 @@ impl Bounds {
             handshakes: Semaphore::new(LINK_HANDSHAKES_MAX),
             strangers: Counts::new(LINK_HANDSHAKES_PER_ADDRESS_MAX),
             agents: Counts::new(LINK_CONNECTIONS_PER_AGENT_MAX),
-            pace: Mutex::default(),
+            lanes: Pacer::default(),
+            enrolments: Pacer::default(),
             told: Mutex::default(),
         }
     }
@@ -55,11 +59,6 @@ impl Bounds {
     pub(super) fn place(&self, realm: &Realm, agent: AgentId, permit: OwnedSemaphorePermit) -> Option<Place> {
         let of_agent = self.agents.enter((realm.clone(), agent))?;
         Some(Place { _of_agent: of_agent, _of_listener: permit })
-    }
-
-    /// How long whoever begins now is to wait for its turn; `None` where that would be too long.
-    pub(super) fn turn(&self, now: Instant) -> Option<Duration> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner).turn(now)
     }
 
     /// Whether the log is to tell of this refusal: the same of the same address was not told of just now.
@@ -109,7 +108,18 @@ impl<K: Eq + Hash> Drop for Counted<K> {
     }
 }
 
-/// The pace at which agents begin: each takes the next of turns that follow one another.
+/// The pace of one kind of beginners.
+#[derive(Default)]
+pub(super) struct Pacer(Mutex<Pace>);
+
+impl Pacer {
+    /// How long whoever begins now is to wait for its turn; `None` where that would be too long.
+    pub(super) fn turn(&self, now: Instant) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).turn(now)
+    }
+}
+
+/// The pace at which some begin: each takes the next of turns that follow one another.
 #[derive(Default)]
 struct Pace {
     next: Option<Instant>,

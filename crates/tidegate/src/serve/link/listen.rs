@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::bounds::Pacer;
 use super::{Link, Refused, admit, enrol, lanes};
 use crate::link::{Asked, Lane, asked};
 use crate::serve::State;
@@ -113,7 +114,7 @@ async fn take(
 ) -> Result<(), Refused> {
     let lane = match asked(stream.get_ref().1.alpn_protocol()) {
         Some(Asked::Enrolment) => {
-            pace(link).await?;
+            pace(&link.bounds.enrolments).await?;
             return enrol::serve(state, link, (stream, peer)).await;
         }
         Some(Asked::Lane(lane)) => lane,
@@ -122,10 +123,15 @@ async fn take(
             return farewell(stream, refused).await;
         }
     };
-    if lane == Lane::Control
-        && let Err(refused) = pace(link).await
-    {
-        return farewell(stream, refused).await;
+    if lane == Lane::Control {
+        // Only who would be let in now has a turn; whether it still is, is asked when its turn has come.
+        let waited = match admit::look(state, stream.get_ref().1.peer_certificates()).await {
+            Ok(_) => pace(&link.bounds.lanes).await,
+            Err(refused) => Err(refused),
+        };
+        if let Err(refused) = waited {
+            return farewell(stream, refused).await;
+        }
     }
     match admit::admit(state, link, (stream.get_ref().1.peer_certificates(), lane), place).await {
         Ok(admitted) => {
@@ -146,8 +152,8 @@ async fn farewell(mut stream: TlsStream<TcpStream>, refused: Refused) -> Result<
 }
 
 /// Waits for the turn of whoever begins.
-async fn pace(link: &Link) -> Result<(), Refused> {
-    match link.bounds.turn(Instant::now()) {
+async fn pace(pacer: &Pacer) -> Result<(), Refused> {
+    match pacer.turn(Instant::now()) {
         Some(wait) => {
             tokio::time::sleep(wait).await;
             Ok(())

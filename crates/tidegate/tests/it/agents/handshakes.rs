@@ -93,3 +93,16 @@ fn an_address_has_so_many_strangers_and_no_more() {
     // Once they are gone there is room again.
     until("there is room again", || gateway.lane(DATA, Some(&steady.papers)) == "LET_IN");
 }
+
+#[test]
+fn strangers_who_begin_keep_no_agent_waiting() {
+    let gateway = Gateway::new();
+    let steady = gateway.enrol(&gateway.token("us-east-1f", &[]));
+    // More than have a turn within ten seconds, where each of them has one in a row with agents.
+    let enrolments: Vec<_> = (0..300).map(|_| gateway.secured(ENROL, None).unwrap()).collect();
+    undisturbed(&gateway, &steady);
+    // Whoever has no certificate has no turn to take.
+    let bare: Vec<_> = (0..300).map(|_| gateway.secured(CONTROL, None).unwrap()).collect();
+    undisturbed(&gateway, &steady);
+    drop((enrolments, bare));
+}
