@@ -192,7 +192,7 @@ def test_an_agent_that_is_killed_costs_what_it_had_in_hand():
     scene = shared()
     with Load(scene) as load:
         scene.agents[0].kill()
-        after = time.monotonic() + 1
+        after = time.monotonic() + 3
         load.more(100)
         scene.agents[0].start()
         load.more(100)

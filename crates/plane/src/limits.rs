@@ -580,5 +580,8 @@ pub const LINK_OVERFLOW_MAX: u32 = 31;
 /// When an agent that came while too many did is to come again: 1 s. Ours.
 pub const LINK_REFUSED_RETRY: Duration = Duration::from_secs(1);
 
+/// How long an agent that has come looks at its targets before it takes requests: 3 s. Ours. Above: it takes them all the same.
+pub const LINK_SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How long an agent waits for a connection that it dials: 3 s. Ours. Above: it dials again.
 pub const LINK_DIAL_TIMEOUT: Duration = Duration::from_secs(3);

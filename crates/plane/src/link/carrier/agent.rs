@@ -16,9 +16,11 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 use topology::id::VpcLinkId;
-use topology::observed::{Anomaly, Fact, TargetKey};
+use topology::observed::{Anomaly, Fact, Health, TargetKey};
+use topology::snapshot::balancer::TargetGroup;
 
 use super::{LaneError, SESSION_PATH, Streams};
 use crate::front::arrival::Arrival;
@@ -27,7 +29,8 @@ use crate::front::watch::Connections;
 use crate::guard::{Guard, Lasting};
 use crate::limits::{
     LINK_CALLS_MAX, LINK_CONNECTIONS_MAX, LINK_DEAD_AFTER, LINK_DIAL_TIMEOUT, LINK_DIALLING_MAX, LINK_FACTS_MAX,
-    LINK_GATEWAY_MESSAGE_BYTES_MAX, LINK_IDLE_LEAST, LINK_OVERFLOW_MAX, LINK_STREAM_WINDOW_BYTES, LINK_WINDOW_BYTES,
+    LINK_GATEWAY_MESSAGE_BYTES_MAX, LINK_IDLE_LEAST, LINK_OVERFLOW_MAX, LINK_SETTLE_TIMEOUT, LINK_STREAM_WINDOW_BYTES,
+    LINK_WINDOW_BYTES,
 };
 use crate::link::arrive::LinkDoor;
 use crate::link::message::{
@@ -35,6 +38,7 @@ use crate::link::message::{
 };
 use crate::link::session::{AgentSession, GatewayEvent, Over, dial_again_after};
 use crate::shared::Shared;
+use crate::targets::state::GroupState;
 use crate::{clock, entropy, task};
 
 /// What a connection to a gateway is for.
@@ -75,7 +79,7 @@ pub trait Desk: Send + Sync + 'static {
     /// Why it cannot be.
     fn renewed(&self, chain: &str, generation: u64) -> Result<(), String>;
 
-    /// The gateway is connected, or is not and why.
+    /// The gateway is connected and gives requests, or is not and why.
     fn connected(&self, is_connected: Result<(), &LaneError>);
 }
 
@@ -268,7 +272,7 @@ impl<D: Desk> Keeper<D> {
         let mut told = FactsTold::default();
         let mut facts = self.keeping.facts.changed.subscribe();
         let (mut calls, mut number) = (BTreeMap::new(), 0);
-        let mut connections = None;
+        let (mut connections, mut settling) = (None, None);
         let mut renewal = self.keeping.desk.renewal();
         let (mut is_draining, mut facts_wait) = (false, true);
         loop {
@@ -277,7 +281,6 @@ impl<D: Desk> Keeper<D> {
                     GatewayEvent::Welcomed(welcome) => {
                         *was_open = true;
                         self.keeping.desk.welcomed(&welcome);
-                        self.keeping.desk.connected(Ok(()));
                     }
                     GatewayEvent::Slice(slice) => {
                         let (revision, is_last, desk) = (slice.revision, slice.is_last, Arc::clone(&self.keeping.desk));
@@ -286,8 +289,8 @@ impl<D: Desk> Keeper<D> {
                         put.map_err(LaneError::State)?;
                         if is_last {
                             session.tell(FromAgent::Took { revision });
-                            // Only now is there something that requests can be judged by.
-                            connections.get_or_insert_with(|| self.lanes(peer));
+                            // Only now is there something that requests can be judged by; by which targets, probes say soon.
+                            settling.get_or_insert_with(|| clock::now() + LINK_SETTLE_TIMEOUT);
                         }
                     }
                     GatewayEvent::Answered { number, status, body } => {
@@ -302,6 +305,14 @@ impl<D: Desk> Keeper<D> {
                     GatewayEvent::Closing => tracing::info!("the gateway goes down"),
                     GatewayEvent::RoundTrip(took) => tracing::debug!(?took, "round trip to the gateway"),
                 }
+            }
+            if let Some(until) = settling
+                && connections.is_none()
+                && !is_draining
+                && (self.is_settled() || clock::now() >= until)
+            {
+                connections = Some(self.lanes(peer));
+                self.keeping.desk.connected(Ok(()));
             }
             if facts_wait && session.is_open() {
                 let news = self.keeping.facts.news(&mut told);
@@ -346,9 +357,22 @@ impl<D: Desk> Keeper<D> {
                 }
                 // The gateway closes what waits, and what is under way ends.
                 () = drained(connections.as_ref()), if is_draining => return Ok(()),
+                () = sleep_until(settling), if settling.is_some() && connections.is_none() => {}
                 () = tokio::time::sleep_until(wakes_at) => session.tick(streams.now())?,
             }
         }
+    }
+
+    /// Whether each group of targets has one that is healthy, or none that was not probed yet: a load balancer that knows of none sends
+    /// requests to any.
+    fn is_settled(&self) -> bool {
+        let world = self.ends.shared.world.load();
+        let is_known = |state: &GroupState| {
+            let mut health = state.targets.iter().map(|target| target.health());
+            health.clone().any(|health| health == Health::Healthy) || health.all(|health| health != Health::Initial)
+        };
+        let is_used = |group: &TargetGroup| group.balancer.is_some();
+        world.realms.iter().all(|realm| realm.groups().all(|(group, state)| !is_used(group) || is_known(state)))
     }
 
     /// Keeps connections for requests as long as what it gives is held.
@@ -382,6 +406,13 @@ impl Lanes {
     /// Those that end are not replaced.
     fn dial_no_more(&mut self) {
         self.keeping.abort_all();
+    }
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 
