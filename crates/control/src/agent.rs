@@ -295,7 +295,8 @@ fn make_room(estate: &mut RealmEstate, vpc: VpcId) -> Result<(), AgentError> {
     Ok(())
 }
 
-/// Lets an agent in that comes with a certificate of this generation, in a draft. The newest, once it came, leaves no other valid.
+/// Lets an agent in that comes with a certificate of this generation, in a draft. The newest, once it came, leaves no other valid; one
+/// that is newer than what is known is the newest from then on.
 pub(crate) fn admit(
     estate: &mut RealmEstate,
     (id, generation): (AgentId, u64),
@@ -303,6 +304,11 @@ pub(crate) fn admit(
 ) -> Result<Judged<Agent>, AgentError> {
     let agent = standing(estate, id)?;
     match agent.bearer(generation, now) {
+        Bearer::Ahead => {
+            let settled = Agent { generation, fallback: None, since: now, ..agent };
+            estate.agents.insert(id, settled.clone());
+            Ok(Ok(settled))
+        }
         Bearer::Newest if agent.fallback.is_some() => {
             let settled = Agent { fallback: None, since: now, ..agent };
             estate.agents.insert(id, settled.clone());
@@ -323,8 +329,8 @@ pub(crate) fn renew(
 ) -> Result<Judged<u64>, AgentError> {
     let agent = standing(estate, id)?;
     match agent.bearer(generation, now) {
-        Bearer::Newest | Bearer::Before => {
-            let next = agent.generation + 1;
+        Bearer::Newest | Bearer::Before | Bearer::Ahead => {
+            let next = agent.generation.max(generation) + 1;
             let (fallback, knows) = (Some(generation), knows.clone());
             estate.agents.insert(id, Agent { generation: next, fallback, since: now, knows, ..agent });
             Ok(Ok(next))

@@ -204,6 +204,18 @@ fn the_newest_generation_is_the_only_one_once_it_came() {
 }
 
 #[test]
+fn a_store_that_is_older_than_a_certificate_catches_up_with_it() {
+    let mut agents = Agents::new();
+    let id = agents.enrolled("").id;
+    // The store is one of before the renewals to 4 and 5, and a copy of the directory is from then too.
+    assert_eq!(agents.renew(id, 1, NOW), Ok(2));
+    assert_eq!(agents.admit(id, 4, NOW), Ok(4));
+    assert_eq!(agents.renew(id, 5, NOW), Ok(6));
+    assert_eq!(agents.admit(id, 6, NOW), Ok(6));
+    assert_eq!(agents.admit(id, 4, LATER).unwrap_err(), "AGENT_IDENTITY_COPIED");
+}
+
+#[test]
 fn a_copy_shuts_both_out_until_a_person_decides() {
     for (what, comes) in [
         ("it connects", Agents::admit as fn(&mut Agents, AgentId, u64, Moment) -> Result<u64, String>),

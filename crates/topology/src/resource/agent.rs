@@ -69,7 +69,9 @@ pub enum Bearer {
     Before,
     /// It is an older one, whose connection may have been under way when the newest came.
     Late,
-    /// It is an older one, or none that was ever given: of two who have the key, one is a copy.
+    /// It is newer than what is known: the estate is older than the certificate, as one that was restored from a backup.
+    Ahead,
+    /// It is an older one: of two who have the key, one is a copy.
     Copy,
 }
 
@@ -81,7 +83,9 @@ impl Agent {
             Bearer::Newest
         } else if self.fallback == Some(generation) {
             Bearer::Before
-        } else if generation < self.generation && now.ms_since(self.since) < GENERATION_GRACE_MS {
+        } else if generation > self.generation {
+            Bearer::Ahead
+        } else if now.ms_since(self.since) < GENERATION_GRACE_MS {
             Bearer::Late
         } else {
             Bearer::Copy
@@ -143,7 +147,8 @@ mod tests {
             ("the one before, just after the newest came", 5, None, 4, soon, Bearer::Late),
             ("the one before, long after the newest came", 5, None, 4, later, Bearer::Copy),
             ("the one before that, before the newest came", 5, Some(4), 3, later, Bearer::Copy),
-            ("one that was never given", 5, None, 6, soon, Bearer::Copy),
+            ("one that the estate does not know yet", 5, None, 6, soon, Bearer::Ahead),
+            ("the same before the newest came", 5, Some(4), 6, later, Bearer::Ahead),
             ("none", 5, None, 0, later, Bearer::Copy),
         ] {
             assert_eq!(agent(newest, fallback).bearer(comes_with, now), bearer, "{what}");

@@ -212,11 +212,6 @@ async fn whoever_is_not_an_agent_of_this_server_is_not_let_in() {
         ),
         ("the gateway's own", gateway, "NOT_AN_AGENT"),
         ("the authority's", current.authorities.issuing().certificate().to_owned(), "NOT_AN_AGENT"),
-        (
-            "of a generation that was never given",
-            certified(&format!("tidegate://000000000000/us-east-1/agent/{agent}?generation=9")),
-            "AGENT_IDENTITY_COPIED",
-        ),
     ] {
         assert_eq!(place.admit(&pem).await.err(), Some(code), "{what}");
     }

@@ -126,16 +126,20 @@ fn who_is_shut_out_is_not_let_in_by_a_handshake_that_is_resumed_either() {
 }
 
 #[test]
-fn a_generation_that_was_never_given_shuts_the_agent_out() {
+fn a_certificate_of_a_generation_before_shuts_the_agent_out() {
     let gateway = Gateway::new();
     let steady = gateway.enrol(&gateway.token("us-east-1f", &[]));
     let agent = gateway.enrol(&gateway.token("us-east-1a", &[]));
     let id = agent.enrolled.agent.to_string();
     let name = format!("tidegate://000000000000/us-east-1/agent/{id}?generation=2");
     let wish = Wish { names: &[&name], purpose: ExtendedKeyUsagePurpose::ClientAuth, begins: SystemTime::now() };
-    let ahead = wish.certified(&authority(&gateway));
+    let next = wish.certified(&authority(&gateway));
     assert_eq!(gateway.lane(DATA, Some(&agent.papers)), "LET_IN");
-    for papers in [&ahead, &agent.papers] {
+    assert_eq!(gateway.lane(DATA, Some(&next)), "LET_IN");
+    assert_eq!(gateway.lane(DATA, Some(&agent.papers)), "AGENT_GENERATION_LATE", "it may have been under way");
+    let ticked = gateway.server.send("POST", "/_tidegate/tick", &[], "{\"seconds\": 61}");
+    assert_eq!(ticked.status, 200, "{ticked:?}");
+    for papers in [&agent.papers, &next] {
         assert_eq!(gateway.lane(DATA, Some(papers)), "AGENT_IDENTITY_COPIED");
     }
     let told = gateway.json(&["agents"]);
