@@ -28,7 +28,7 @@ def passes(answer, path="/hello"):
 
 def test_ready_line_says_where_and_how():
     ready = harness.server().ready
-    equal(set(ready), {"api", "public", "public_tls", "pid", "fabric", "account_id", "region", "data_dir"})
+    equal(set(ready), {"api", "public", "public_tls", "link", "pid", "fabric", "account_id", "region", "data_dir"})
     equal(ready["pid"], harness.server().process.pid)
     assert ready["fabric"] in ("proxy", "kernel"), ready
     equal((ready["account_id"], ready["region"]), ("000000000000", "us-east-1"))

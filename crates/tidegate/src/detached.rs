@@ -93,7 +93,7 @@ fn process(holder: Option<u32>) -> String {
 fn spawn(log: &Path) -> Result<Child, Complaint> {
     let failed = |error: std::io::Error| Complaint::System(format!("the server cannot be started: {error}"));
     let stderr = OpenOptions::new().append(true).open(log).map_err(failed)?;
-    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+    let mut command = Command::new(crate::given::own_program().map_err(failed)?);
     command.args(std::env::args_os().skip(1).filter(|word| word != DETACH)).arg("--kept-log").arg(log);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
     command.spawn().map_err(failed)

@@ -103,7 +103,7 @@ pub(crate) fn first_failure() -> Option<String> {
 
 fn find() -> std::io::Result<Findings> {
     let mut examination =
-        Command::new(std::env::current_exe()?).arg("examine-kernel").stdout(Stdio::piped()).spawn()?;
+        Command::new(crate::given::own_program()?).arg("examine-kernel").stdout(Stdio::piped()).spawn()?;
     let (mut steps, reader) = steps_of(&mut examination);
     // It has ended, or is not to go on; a process that is gone cannot be ended again.
     let _ = examination.kill();

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 pub(crate) async fn netns(args: &NetnsArgs) -> Result<Exit, Complaint> {
     let NetnsCommand::Exec(NetnsExecArgs { server, interface, command }) = &args.command;
     let door = door(&Server::of(server)?).await?;
-    let own = std::env::current_exe().map_err(|error| Complaint::System(error.to_string()))?;
+    let own = crate::given::own_program().map_err(|error| Complaint::System(error.to_string()))?;
     let words = ["netns-child", &door, &interface.to_string(), "--"];
     let error = Command::new(own).args(words).args(command).exec();
     Err(Complaint::System(error.to_string()))

@@ -153,7 +153,7 @@ fn spawn(words: &[String], place: &[&str], listens_at: SocketAddr) -> Result<Chi
 
 /// What starts a program by way of this binary, which ties it to this process before it becomes the program, but for the program's words.
 pub(crate) fn tied(place: &[&str]) -> Result<Command, Complaint> {
-    let own = std::env::current_exe().map_err(|error| Complaint::System(error.to_string()))?;
+    let own = crate::given::own_program().map_err(|error| Complaint::System(error.to_string()))?;
     let mut command = Command::new(own);
     command.args(["run-child", "--parent", &std::process::id().to_string()]);
     command.args(place).arg("--").kill_on_drop(true);

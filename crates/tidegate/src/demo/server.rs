@@ -95,7 +95,7 @@ pub(super) fn own(words: &[&str]) -> Result<Command, Complaint> {
 }
 
 fn path() -> Result<PathBuf, Complaint> {
-    std::env::current_exe().map_err(|error| Complaint::System(error.to_string()))
+    crate::given::own_program().map_err(|error| Complaint::System(error.to_string()))
 }
 
 /// Starts a process.
