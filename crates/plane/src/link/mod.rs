@@ -1,6 +1,6 @@
 //! The way from the gateway into the private network. There are two carriers. The local one is a function call, since the private side is
 //! in the same process; it weakens no check: the connection from the link's interface to the ALB's node is judged like any other, and a
-//! denial is silence. The remote one ([`remote`]) hands a request to an agent of its VPC, on another machine ([`arrive`]), which does what
+//! denial is silence. The remote one (`remote`) hands a request to an agent of its VPC, on another machine (`arrive`), which does what
 //! the local one does, judged there once more. A VPC that has agents is never carried locally.
 
 mod arrive;
