@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use topology::net::Ipv4Net;
 
 use crate::failure::Failure;
-use crate::message::{CREATE, EXCLUSIVE, Message, attributes};
+use crate::message::{CREATE, EXCLUSIVE, Message, attribute};
 use crate::namespace::Namespace;
 use crate::netlink::Netlink;
 
@@ -127,8 +127,7 @@ pub(crate) fn pair(netlink: &mut Netlink, cable: CableNumber, (far, other): (Far
 /// Whether packets pass the end of a cable in the router. The kernel sees to it a moment after both ends are up, and loses what comes before.
 pub(crate) fn is_in_operation(netlink: &mut Netlink, cable: CableNumber) -> Result<bool, Failure> {
     let said = netlink.ask(Message::new(GET_LINK, 0).fixed(&header(cable.0, 0)), "look at a virtual cable")?;
-    let mut said = attributes(said.get(LINK_HEADER_BYTES..).unwrap_or_default());
-    Ok(said.find(|(kind, _)| *kind == LINK_STATE).is_some_and(|(_, state)| state.first() == Some(&IN_OPERATION)))
+    Ok(attribute(said.get(LINK_HEADER_BYTES..).unwrap_or_default(), LINK_STATE).first() == Some(&IN_OPERATION))
 }
 
 /// Takes a cable away, from the router: its other end goes too, with the addresses and routes of both. It may be gone already, where a

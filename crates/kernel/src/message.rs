@@ -33,6 +33,11 @@ pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
     })
 }
 
+/// The value of the first attribute of this kind; nothing where there is none.
+pub(crate) fn attribute(bytes: &[u8], kind: u16) -> &[u8] {
+    attributes(bytes).find(|(found, _)| *found == kind).map_or(&[], |(_, value)| value)
+}
+
 /// A message that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
@@ -139,6 +144,7 @@ mod tests {
         assert_eq!((u16_at(20), u16_at(22)), (12, 1 | NESTED));
         assert_eq!((u16_at(24), u16_at(26)), (7, 2), "three bytes of text and their header");
         assert_eq!(&bytes[28..], b"ab\0\0");
+        assert_eq!((attribute(attribute(&bytes[20..], 1), 2), attribute(&bytes[20..], 2)), (&b"ab\0"[..], &b""[..]));
         let (kind, inner) = attributes(&bytes[20..]).next().unwrap();
         assert_eq!((kind, attributes(inner).collect::<Vec<_>>()), (1, vec![(2, &b"ab\0"[..])]));
         for cut in [&bytes[20..28], &[0; 8], &[9, 0, 1, 0], &[]] {

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use topology::net::Ipv4Net;
 
 use crate::failure::Failure;
-use crate::message::{LIST, Message, attributes};
+use crate::message::{LIST, Message, attribute, attributes};
 use crate::netlink::Netlink;
 
 const TRACKING: u16 = 1;
@@ -59,12 +59,9 @@ fn delete(connection: &[u8]) -> Message {
 
 /// The addresses of both ends.
 fn ends(connection: &[u8]) -> impl Iterator<Item = Ipv4Addr> {
-    let of = |wanted: u16| move |(kind, value): (u16, &'_ [u8])| (kind == wanted).then(|| value.to_vec());
-    let first = attributes(connection).find_map(of(FIRST)).unwrap_or_default();
-    let addresses = attributes(&first).find_map(of(ADDRESSES)).unwrap_or_default();
-    let ends = attributes(&addresses).filter(|(kind, _)| matches!(*kind, ADDRESS_FROM | ADDRESS_TO));
-    let ends: Vec<_> = ends.filter_map(|(_, value)| Some(Ipv4Addr::from(*value.first_chunk::<4>()?))).collect();
-    ends.into_iter()
+    let addresses = attributes(attribute(attribute(connection, FIRST), ADDRESSES));
+    let ends = addresses.filter(|(kind, _)| matches!(*kind, ADDRESS_FROM | ADDRESS_TO));
+    ends.filter_map(|(_, value)| Some(Ipv4Addr::from(*value.first_chunk::<4>()?)))
 }
 
 #[cfg(test)]
