@@ -16,6 +16,8 @@ mod zip;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::metadata::Metadata;
 use crate::{Outcome, codegen, conformance, shell};
 use program::Program;
@@ -84,6 +86,11 @@ impl Sources {
     fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         read(&self.root.join(name))
     }
+}
+
+/// The SHA-256 of this, in hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

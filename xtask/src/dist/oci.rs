@@ -7,9 +7,8 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
-use super::{Entry, Package, SUMMARY, Sources, VERSION, deb, read, sbom, tar};
+use super::{Entry, Package, SUMMARY, Sources, VERSION, deb, read, sbom, sha256, tar};
 use crate::shell;
 
 /// The user and group that images of programs run as by convention, and whom no system has.
@@ -83,8 +82,7 @@ impl Blob {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", sha256(bytes))
 }
 
 fn created(sources: &Sources) -> Result<String, String> {

@@ -2,9 +2,7 @@
 
 use std::process::Command;
 
-use sha2::{Digest as _, Sha256};
-
-use super::{Entry, Package, Sources, VERSION, tar};
+use super::{Entry, Package, Sources, VERSION, sha256, tar};
 use crate::shell;
 
 const FORMULA: &str = "packaging/homebrew/tidegate.rb";
@@ -15,7 +13,7 @@ const FILE: &str = "100644";
 pub(super) fn packages(sources: &Sources) -> Result<Vec<Package>, String> {
     let archive = format!("tidegate-{VERSION}-source.tar.gz");
     let bytes = tar::gzip(&tar::archive(&files(sources)?, &format!("tidegate-{VERSION}/"), sources.moment_s)?)?;
-    let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = sha256(&bytes);
     let mut formula = String::from_utf8(sources.read(FORMULA)?).map_err(|e| format!("{FORMULA}: {e}"))?;
     for (mark, value) in [("@FROM@", sources.from.as_str()), ("@ARCHIVE@", &archive), ("@SHA256@", &sum)] {
         formula = formula.replace(mark, value);
