@@ -8,13 +8,11 @@ import json
 import pathlib
 import subprocess
 import sys
-import time
 
-import boto3
+import health
 
 ADDRESSES = {"private_a": "10.0.10.10", "private_b": "10.0.11.10"}
 PORT = 8080
-PATIENCE_S = 60
 NGINX = """
 user root; daemon off; master_process off; pid {directory}/inside-{address}.pid; error_log stderr crit;
 events {{ worker_connections 1024; }}
@@ -43,15 +41,7 @@ def main():
             place = ["--subnet", stack[subnet], "--ip", address, "--security-group", stack["target_sg"]]
             words = ["taskset", "-c", "1", "nginx", "-c", str(config)]
             programs.append(subprocess.Popen([options.binary, "run", *place, "--", *words], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        balancers = boto3.client("elbv2")
-        end = time.monotonic() + PATIENCE_S
-        while True:
-            told = balancers.describe_target_health(TargetGroupArn=stack["tg"])["TargetHealthDescriptions"]
-            if all(one["TargetHealth"]["State"] == "healthy" for one in told) and all(one.poll() is None for one in programs):
-                break
-            if time.monotonic() > end:
-                sys.exit(f"not healthy: {told}")
-            time.sleep(0.2)
+        health.wait(stack, lambda: all(one.poll() is None for one in programs))
         print(json.dumps({"inside": list(ADDRESSES.values())}), flush=True)
         sys.stdin.read()
     finally:

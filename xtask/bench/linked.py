@@ -9,13 +9,11 @@ import os
 import pathlib
 import subprocess
 import sys
-import time
 
-import boto3
+import health
 
 ADDRESSES = ["10.0.10.10", "10.0.11.10"]
 PORT = 8080
-PATIENCE_S = 60
 
 
 def main():
@@ -40,15 +38,7 @@ def main():
         for address in ADDRESSES:
             words = [options.binary, "attach", "--security-group", stack["target_sg"], f"{address}:{PORT}", host]
             subprocess.run(words, check=True, env=at_agent, stdout=subprocess.DEVNULL)
-        balancers = boto3.client("elbv2")
-        end = time.monotonic() + PATIENCE_S
-        while True:
-            told = balancers.describe_target_health(TargetGroupArn=stack["tg"])["TargetHealthDescriptions"]
-            if all(one["TargetHealth"]["State"] == "healthy" for one in told):
-                break
-            if time.monotonic() > end:
-                sys.exit(f"not healthy: {told}")
-            time.sleep(0.2)
+        health.wait(stack)
         print(json.dumps({"pid": ready["pid"]}), flush=True)
         sys.stdin.read()
     finally:

@@ -35,6 +35,9 @@ fn speaking(command: &mut Command) -> Result<(Child, String), String> {
     Ok((child, line))
 }
 
+/// A denied connection is silent for hardly any time: what builds a stack waits for none.
+const BRIEF: &str = "[timeouts]\nblocked_connect = \"1ms\"\n";
+
 /// A running `tidegate up` with state of its own.
 pub(crate) struct Server {
     child: Child,
@@ -44,27 +47,28 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on free ports and waits until it serves.
     pub(crate) fn start(binary: &Path, dir: &Path) -> Result<Self, String> {
-        Self::start_as((&[], &[]), binary, dir)
+        Self::start_as((&[], &[]), BRIEF, binary, dir)
     }
 
     /// The same, run by another program that becomes it.
     pub(crate) fn start_under(under: &[&str], binary: &Path, dir: &Path) -> Result<Self, String> {
-        Self::start_as((under, &[]), binary, dir)
+        Self::start_as((under, &[]), BRIEF, binary, dir)
     }
 
     /// The same, with private networks of the kernel.
     pub(crate) fn start_in_kernel(binary: &Path, dir: &Path) -> Result<Self, String> {
-        Self::start_as((&[], &["--fabric", "kernel"]), binary, dir)
+        Self::start_as((&[], &["--fabric", "kernel"]), BRIEF, binary, dir)
     }
 
-    /// The same, with a listener for agents.
+    /// The same, with a listener for agents. A request waits for an agent's connection as long as a denied one is silent, so that this is left
+    /// as it is on AWS.
     pub(crate) fn start_with_link(binary: &Path, dir: &Path) -> Result<Self, String> {
-        Self::start_as((&[], &["--link", "127.0.0.1:0"]), binary, dir)
+        Self::start_as((&[], &["--link", "127.0.0.1:0"]), "", binary, dir)
     }
 
-    fn start_as((under, words): (&[&str], &[&str]), binary: &Path, dir: &Path) -> Result<Self, String> {
+    fn start_as((under, words): (&[&str], &[&str]), settings: &str, binary: &Path, dir: &Path) -> Result<Self, String> {
         let config = dir.join("tidegate.toml");
-        std::fs::write(&config, "[timeouts]\nblocked_connect = \"1ms\"\n").map_err(|e| e.to_string())?;
+        std::fs::write(&config, settings).map_err(|e| e.to_string())?;
         let (child, line) = speaking(
             Command::new("taskset")
                 .args(["-c", "0"])
