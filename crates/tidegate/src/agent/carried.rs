@@ -134,7 +134,9 @@ impl Carried {
             None => return Err("it is the state of no agent's VPC".to_owned()),
         }
         let mut effect = self.effect.lock().unwrap_or_else(PoisonError::into_inner);
-        if revision < *self.revision.borrow() {
+        let newest = *self.revision.borrow();
+        // A gateway tells the whole state anew whenever it is connected.
+        if revision < newest || (revision == newest && *effect.estate == estate) {
             return Ok(());
         }
         let before = effect.compiled.as_deref().map(|compiled| Before { estate: &effect.estate, compiled });
