@@ -28,7 +28,7 @@ class Chain:
 
     def get(self, path="/hello", **options):
         """By path on the API's port."""
-        return harness.request(self.server.api, f"/_aws/execute-api/{self.stack['api']}{path}", **options)
+        return self.server.invoke(self.stack["api"], path, **options)
 
     def host(self, domain=f"execute-api.{harness.REGION}.localhost"):
         return f"{self.stack['api']}.{domain}"

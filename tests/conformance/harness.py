@@ -59,58 +59,30 @@ def missing(what):
     raise Skip(what)
 
 
-class Server:
-    """One `tidegate up`; ephemeral unless it is given a data directory. It runs as this user of the machine, or as another by its number."""
+def environment():
+    """This environment without what leads to another server or account."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TIDEGATE_"))}
 
-    def __init__(self, data_dir=None, config=None, args=(), user=None, files=None):
-        # Any script may be run with another engine than the one that it is about.
-        fabric = os.environ.get("TEST_FABRIC")
-        self.data_dir, self.args, self.user = data_dir, [*args, *(["--fabric", fabric] if fabric else [])], user
-        # How many files it may have open.
-        self.limited = ["prlimit", f"--nofile={files}:{files}"] if files else []
-        self.scratch = tempfile.mkdtemp(prefix="tidegate-test-")
-        self.program = binary()
-        if user is not None:
-            # What only this user may read is none of the other's.
-            self.program = shutil.copy(self.program, os.path.join(self.scratch, "tidegate"))
-            os.chown(self.scratch, user, user)
-        self.config = None
-        if config:
-            self.config = os.path.join(self.scratch, "tidegate.toml")
-            Path(self.config).write_text(config)
-        self.process = None
-        self.start()
 
-    def start(self):
-        command = [*self.limited, self.program, "up", "--output", "json"]
-        for end in ("--api", "--public", "--public-tls"):
-            command += [] if end in self.args else [end, "127.0.0.1:0"]
-        command += ["--data-dir", self.data_dir] if self.data_dir else ["--ephemeral"]
-        command += ["--config", self.config] if self.config else []
-        self.log = open(os.path.join(self.scratch, "server.log"), "ab")
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("TIDEGATE_", "AWS_"))}
-        self.process = subprocess.Popen(
-            command + self.args,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            env=env,
-            cwd=self.scratch,
-            user=self.user,
-            group=self.user,
-            extra_groups=None if self.user is None else [],
-        )
+class Process:
+    """A process that says in one line of JSON that it is ready, and the rest in a log in its `scratch` directory."""
+
+    what, ready_s, stop_s = "process", READY_S, STOP_S
+    process = None
+
+    def begin(self, command, **how):
+        """Starts it, and hands out its line; what there is of that, when it ends or takes too long, is told in the failure."""
+        self.log = open(self.log_path(), "ab")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, **how)
         line = self.first_line()
         try:
-            self.ready = json.loads(line)
-            self.api, self.public = self.ready["api"], self.ready["public"]
-        except (ValueError, KeyError, TypeError):
+            return json.loads(line)
+        except ValueError:
             self.kill()
             raise AssertionError(f"no ready line from {command}: {line!r}\n{self.tail()}") from None
-        return self
 
     def first_line(self):
-        """The line on standard output; what was read so far when the server ends or takes too long."""
-        deadline, read = time.monotonic() + READY_S, b""
+        deadline, read = time.monotonic() + self.ready_s, b""
         while not read.endswith(b"\n"):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
@@ -129,17 +101,67 @@ class Server:
         self.end(signal.SIGTERM)
 
     def end(self, how):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(how)
-            try:
-                self.process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(STOP_S)
-                raise AssertionError(f"the server did not end within {STOP_S} s of {how.name}") from None
-            finally:
-                self.process.stdout.close()
-                self.log.close()
+        if not self.process:
+            return
+        try:
+            if self.process.poll() is None:
+                self.process.send_signal(how)
+                self.process.wait(self.stop_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(self.stop_s)
+            raise AssertionError(f"the {self.what} did not end within {self.stop_s} s of {how.name}\n{self.tail()}") from None
+        finally:
+            self.process.stdout.close()
+            self.log.close()
+
+    def log_path(self):
+        return os.path.join(self.scratch, f"{self.what}.log")
+
+    def tail(self, lines=40):
+        text = Path(self.log_path()).read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+
+class Server(Process):
+    """One `tidegate up`; ephemeral unless it is given a data directory. It runs as this user of the machine, or as another by its number."""
+
+    what = "server"
+
+    def __init__(self, data_dir=None, config=None, args=(), user=None, files=None):
+        # Any script may be run with another engine than the one that it is about.
+        fabric = os.environ.get("TEST_FABRIC")
+        self.data_dir, self.args, self.user = data_dir, [*args, *(["--fabric", fabric] if fabric else [])], user
+        # How many files it may have open.
+        self.limited = ["prlimit", f"--nofile={files}:{files}"] if files else []
+        self.scratch = tempfile.mkdtemp(prefix="tidegate-test-")
+        self.program = binary()
+        if user is not None:
+            # What only this user may read is none of the other's.
+            self.program = shutil.copy(self.program, os.path.join(self.scratch, "tidegate"))
+            os.chown(self.scratch, user, user)
+        self.config = None
+        if config:
+            self.config = os.path.join(self.scratch, "tidegate.toml")
+            Path(self.config).write_text(config)
+        self.start()
+
+    def start(self):
+        command = [*self.limited, self.program, "up", "--output", "json"]
+        for end in ("--api", "--public", "--public-tls"):
+            command += [] if end in self.args else [end, "127.0.0.1:0"]
+        command += ["--data-dir", self.data_dir] if self.data_dir else ["--ephemeral"]
+        command += ["--config", self.config] if self.config else []
+        self.ready = self.begin(
+            command + self.args,
+            env=environment(),
+            cwd=self.scratch,
+            user=self.user,
+            group=self.user,
+            extra_groups=None if self.user is None else [],
+        )
+        self.api, self.public = self.ready["api"], self.ready["public"]
+        return self
 
     def close(self):
         try:
@@ -147,13 +169,9 @@ class Server:
         finally:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def tail(self, lines=40):
-        text = Path(self.scratch, "server.log").read_text(errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
-
     def env(self, account="test", region=REGION):
         """The environment in which `aws`, `tidegate` and scripts find this server."""
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TIDEGATE_"))}
+        env = environment()
         env.update(
             AWS_ENDPOINT_URL=self.api,
             AWS_ACCESS_KEY_ID=account,
@@ -166,6 +184,10 @@ class Server:
             TIDEGATE_API=self.api,
         )
         return env
+
+    def invoke(self, api, path="/hello", **options):
+        """A request to an API by the path that needs no name."""
+        return request(self.api, f"/_aws/execute-api/{api}{path}", **options)
 
     def clients(self, account="test", region=REGION):
         return SimpleNamespace(

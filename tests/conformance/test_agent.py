@@ -30,7 +30,7 @@ class Scene:
         return {target["TargetHealth"]["State"] for target in listed} == {"healthy"}
 
     def get(self, path="/hello", **options):
-        return harness.request(self.server.api, f"/_aws/execute-api/{self.stack['api']}{path}", **options)
+        return self.server.invoke(self.stack["api"], path, **options)
 
     def close(self):
         if self.agent:

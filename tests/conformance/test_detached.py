@@ -27,7 +27,7 @@ def directory():
 
 
 def tidegate(*words, api=None, check=True):
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("TIDEGATE_", "AWS_"))}
+    env = harness.environment()
     return harness.command([harness.binary(), *words], env | ({"TIDEGATE_API": api} if api else {}), check)
 
 

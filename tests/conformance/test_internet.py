@@ -36,7 +36,7 @@ def api_to(aws, uri, key="GET /x"):
 
 
 def call(server, api, path="/x"):
-    return harness.request(server.api, f"/_aws/execute-api/{api}{path}")
+    return server.invoke(api, path)
 
 
 def test_what_is_not_public_is_never_reached():

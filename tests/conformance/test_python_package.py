@@ -134,7 +134,7 @@ def pytest(tests, *words):
     with tempfile.TemporaryDirectory(prefix="tidegate-suite-") as scratch:
         suite = SUITE.format(example=str(harness.ROOT / "examples" / "boto3")) + tests.format()
         Path(scratch, "test_users.py").write_text(suite)
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "AWS_"))}
+        env = harness.environment()
         env |= {"PYTHONPATH": installed(), "PYTHONDONTWRITEBYTECODE": "1"}
         run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *words]
         return subprocess.run(run, cwd=scratch, env=env, capture_output=True, text=True, timeout=SUITE_S)

@@ -36,7 +36,7 @@ def typed(commands):
     possible = subprocess.run([*OWN_WORLD, "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
     if possible.returncode:
         raise harness.Skip(f"no network of its own to be had here: {possible.stderr.strip()}")
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TIDEGATE_"))}
+    env = harness.environment()
     env["PATH"] = os.path.dirname(harness.binary()) + os.pathsep + env["PATH"]
     script = "\n".join(["ip link set lo up", "set -e", *commands])
     with tempfile.TemporaryDirectory(prefix="tidegate-readme-") as scratch:

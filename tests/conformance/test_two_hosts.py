@@ -67,7 +67,7 @@ class Scene:
         until("both hosts answer", lambda: {self.get().text[-1] for _ in range(8)} == {"0", "1"}, 30)
 
     def get(self, path="/hello", **options):
-        return harness.request(self.server.api, f"/_aws/execute-api/{self.stack['api']}{path}", **options)
+        return self.server.invoke(self.stack["api"], path, **options)
 
     def state(self, agent):
         listed = self.server.tidegate("agents", "--output", "json").json["agents"]
