@@ -567,15 +567,8 @@ const _: () = assert!(LINK_SLICE_BYTES < LINK_GATEWAY_MESSAGE_BYTES_MAX, "a part
 /// How long an agent keeps a connection to a gateway that carries nothing: 1 h. Ours. Above: closed, and another one is dialled.
 pub const LINK_LANE_IDLE: Duration = Duration::from_secs(3600);
 
-/// Bytes of one stream of a control lane that may be on their way: 1 MiB. Ours. Above: whoever sends waits.
-pub const LINK_STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-
-/// Bytes of all streams of a control lane that may be on their way: as many as its streams may have together, so that one whose reader is
-/// slow holds up no other. Ours.
-pub const LINK_WINDOW_BYTES: u32 = LINK_STREAM_WINDOW_BYTES * (1 + LINK_OVERFLOW_MAX);
-
-/// Requests on the overflow lane of one agent at a time: 31. Ours. Above: they wait for a connection of their own.
-pub const LINK_OVERFLOW_MAX: u32 = 31;
+/// Bytes of a control lane, which has one stream, that may be on their way: 1 MiB. Ours. Above: whoever sends waits.
+pub const LINK_WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// When an agent that came while too many did is to come again: 1 s. Ours.
 pub const LINK_REFUSED_RETRY: Duration = Duration::from_secs(1);

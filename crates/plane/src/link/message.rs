@@ -8,8 +8,8 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use topology::id::{TargetGroupId, VpcLinkId, Zone};
-use topology::observed::{Anomaly, Health, TargetKey, Unhealthy};
+use topology::id::TargetGroupId;
+use topology::observed::{Health, TargetKey, Unhealthy};
 
 /// The version of the protocol that this program speaks.
 pub const VERSION: u16 = 1;
@@ -186,11 +186,6 @@ pub enum FactTold {
         /// Whether it gets fewer requests for that.
         is_mitigated: bool,
     },
-    /// A link carried something.
-    LinkUsed {
-        /// Which one.
-        link: VpcLinkId,
-    },
 }
 
 /// A target.
@@ -255,22 +250,6 @@ impl From<HealthTold> for Health {
         }
     }
 }
-
-impl FactTold {
-    /// What it says of a target's behaviour, if it says that.
-    #[must_use]
-    pub const fn anomaly(&self) -> Option<(TargetTold, Anomaly)> {
-        match *self {
-            Self::Anomaly { target, is_anomalous, is_mitigated } => {
-                Some((target, Anomaly { is_anomalous, is_mitigated }))
-            }
-            Self::Health { .. } | Self::LinkUsed { .. } => None,
-        }
-    }
-}
-
-/// Which zones an agent is for; none stands for every one.
-pub type Zones = std::collections::BTreeSet<Zone>;
 
 /// Why frames cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -7,18 +7,15 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use control::enrolment::GATEWAY_NAME;
-use plane::link::carrier::LaneError;
-use plane::link::carrier::agent::{Desk, Dialling, LaneKind};
+use plane::link::carrier::agent::{Desk, Dialling};
+use plane::link::carrier::{LaneError, LaneKind};
 use plane::link::message::{Slice, Welcome};
 use plane::link::session::Over;
-use rustls::pki_types::ServerName;
 use tokio::sync::watch;
-use tokio_rustls::TlsConnector;
 
 use super::carried::{Carried, Coming};
-use super::identity::{Identity, dial};
-use crate::link::Lane;
+use super::identity::{Identity, dial, shake};
+use crate::link::protocol;
 
 /// How long after a renewal that came to nothing another one is asked for.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);
@@ -49,18 +46,13 @@ impl GatewayDesk {
 
 impl Desk for GatewayDesk {
     fn dial(&self, lane: LaneKind) -> Dialling {
-        let lane = match lane {
-            LaneKind::Data => Lane::Data,
-            LaneKind::Control => Lane::Control,
-        };
         let config = self.identity().client_config(lane).map_err(io::Error::other);
         let gateway = self.gateway.clone();
         Box::pin(async move {
             let stream = dial(&gateway).await?;
             let peer = stream.peer_addr()?;
-            let name = ServerName::try_from(GATEWAY_NAME).map_err(io::Error::other)?;
-            let stream = TlsConnector::from(config?).connect(name, stream).await?;
-            match stream.get_ref().1.alpn_protocol() == Some(lane.protocol()) {
+            let stream = shake(config?, stream).await?;
+            match stream.get_ref().1.alpn_protocol() == Some(protocol(lane)) {
                 true => Ok((stream, peer)),
                 false => {
                     Err(io::Error::other("something between agent and gateway strips ALPN, or speaks another protocol"))

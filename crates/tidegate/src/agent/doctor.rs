@@ -3,20 +3,17 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use control::enrolment::GATEWAY_NAME;
-use rustls::pki_types::ServerName;
+use plane::link::carrier::LaneKind;
 use tokio::net::lookup_host;
-use tokio_rustls::TlsConnector;
 
-use super::identity::{Identity, dial};
+use super::identity::{Identity, dial, is_by_proxy, shake};
 use crate::cli::DoctorArgs;
 use crate::client::Complaint;
 use crate::doctor::{Step, told as told_of};
 use crate::exit::Exit;
-use crate::link::Lane;
+use crate::link::protocol;
 
 /// Prints each step of an examination of the link, and ends with 4 where one failed.
 pub(crate) async fn doctor(args: &DoctorArgs) -> Result<Exit, Complaint> {
@@ -73,7 +70,8 @@ fn clock(identity: &Identity) -> Step {
 }
 
 async fn reach(identity: &Identity, gateway: &str, steps: &mut Vec<Step>) {
-    let is_by_proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| std::env::var_os(name).is_some());
+    // What names no proxy that can be used is told by whoever dials.
+    let is_by_proxy = is_by_proxy(gateway).unwrap_or(true);
     if !is_by_proxy {
         match lookup_host(gateway).await.map(|mut found| found.next()) {
             Ok(Some(address)) => steps.push(Step::good("name", format!("{gateway} is {address}"))),
@@ -95,19 +93,17 @@ async fn reach(identity: &Identity, gateway: &str, steps: &mut Vec<Step>) {
     };
     let way = if is_by_proxy { "by the proxy of HTTPS_PROXY" } else { "directly" };
     steps.push(Step::good("connection", format!("{gateway} answers, {way}")));
-    steps.push(match shake(identity, stream).await {
+    steps.push(match greet(identity, stream).await {
         Ok(()) => Step::good("handshake", format!("{gateway} is the gateway that enrolled this agent, and knows it")),
         Err((detail, remedy)) => Step::failed("handshake", format!("{gateway}: {detail}"), remedy),
     });
 }
 
-async fn shake(identity: &Identity, stream: tokio::net::TcpStream) -> Result<(), (String, &'static str)> {
+async fn greet(identity: &Identity, stream: tokio::net::TcpStream) -> Result<(), (String, &'static str)> {
     let damaged = "the agent's directory is damaged: enrol it again";
-    let config = identity.client_config(Lane::Data).map_err(|error| (error.to_string(), damaged))?;
-    let name = ServerName::try_from(GATEWAY_NAME).map_err(|error| (error.to_string(), damaged))?;
-    let shaken = TlsConnector::from(Arc::clone(&config)).connect(name, stream).await;
-    let mut stream = shaken.map_err(|error| told(&error))?;
-    if stream.get_ref().1.alpn_protocol() != Some(Lane::Data.protocol()) {
+    let config = identity.client_config(LaneKind::Data).map_err(|error| (error.to_string(), damaged))?;
+    let mut stream = shake(config, stream).await.map_err(|error| told(&error))?;
+    if stream.get_ref().1.alpn_protocol() != Some(protocol(LaneKind::Data)) {
         let detail = "TLS came about and no protocol was agreed on (ALPN)".to_owned();
         return Err((detail, "something in between ends TLS and strips ALPN: let this connection pass it untouched"));
     }

@@ -11,4 +11,4 @@ pub(crate) use authority::{AgentCertificate, CheckedRequest, pin_of};
 #[cfg(test)]
 pub(crate) use rotation::Phase;
 pub(crate) use rotation::{Authorities, RotationError};
-pub(crate) use tls::{Asked, Lane, asked, client_config, enrolment_config, server_config};
+pub(crate) use tls::{Asked, asked, client_config, enrolment_config, protocol, server_config};

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use plane::link::carrier::LaneKind;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
@@ -19,22 +20,11 @@ use topology::id::AuthorityPin;
 
 use super::authority::{LinkAuthority, pin_of};
 
-/// What a connection of an agent is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Lane {
-    /// Requests, one at a time.
-    Data,
-    /// What both ends tell each other, and small requests where no data lane is idle.
-    Control,
-}
-
-impl Lane {
-    /// Its name in ALPN.
-    pub(crate) const fn protocol(self) -> &'static [u8] {
-        match self {
-            Self::Data => b"tidegate-data/1",
-            Self::Control => b"h2",
-        }
+/// The name of a lane in ALPN.
+pub(crate) const fn protocol(lane: LaneKind) -> &'static [u8] {
+    match lane {
+        LaneKind::Data => b"tidegate-data/1",
+        LaneKind::Control => b"h2",
     }
 }
 
@@ -47,14 +37,14 @@ pub(crate) enum Asked {
     /// To be enrolled.
     Enrolment,
     /// To be a lane.
-    Lane(Lane),
+    Lane(LaneKind),
 }
 
 /// What the protocol that was agreed upon asks for; `None` for none of ours.
-pub(crate) fn asked(protocol: Option<&[u8]>) -> Option<Asked> {
-    let lanes = [Lane::Data, Lane::Control].map(|lane| (lane.protocol(), Asked::Lane(lane)));
+pub(crate) fn asked(agreed: Option<&[u8]>) -> Option<Asked> {
+    let lanes = [LaneKind::Data, LaneKind::Control].map(|lane| (protocol(lane), Asked::Lane(lane)));
     let all = lanes.into_iter().chain([(ENROLMENT, Asked::Enrolment)]);
-    all.into_iter().find(|(name, _)| protocol == Some(*name)).map(|(_, asked)| asked)
+    all.into_iter().find(|(name, _)| agreed == Some(*name)).map(|(_, asked)| asked)
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -92,7 +82,8 @@ pub(crate) fn server_config(authority: &LinkAuthority, believed: &str) -> Result
         let (chain, key) = identity(&chain, &gateway.key)?;
         let builder = builder.with_protocol_versions(&[&rustls::version::TLS13])?;
         let mut config = builder.with_client_cert_verifier(clients).with_single_cert(chain, key)?;
-        config.alpn_protocols = [Lane::Data.protocol(), Lane::Control.protocol(), ENROLMENT].map(<[u8]>::to_vec).into();
+        config.alpn_protocols =
+            [protocol(LaneKind::Data), protocol(LaneKind::Control), ENROLMENT].map(<[u8]>::to_vec).into();
         // Resumed handshakes cost a tenth; who comes is judged after each, and nothing is taken before it is over.
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         Ok(config)
@@ -102,7 +93,7 @@ pub(crate) fn server_config(authority: &LinkAuthority, believed: &str) -> Result
 
 /// An agent's side of a lane: it has a certificate, and believes one authority.
 pub(crate) fn client_config(
-    lane: Lane,
+    lane: LaneKind,
     authority: &str,
     (chain, key): (&str, &str),
 ) -> Result<Arc<ClientConfig>, Error> {
@@ -110,7 +101,7 @@ pub(crate) fn client_config(
     let builder = ClientConfig::builder_with_provider(provider());
     let builder = builder.with_protocol_versions(&[&rustls::version::TLS13])?;
     let mut config = builder.with_root_certificates(roots(authority)?).with_client_auth_cert(chain, key)?;
-    config.alpn_protocols = vec![lane.protocol().to_vec()];
+    config.alpn_protocols = vec![protocol(lane).to_vec()];
     Ok(Arc::new(config))
 }
 

@@ -18,19 +18,17 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
-use topology::id::VpcLinkId;
 use topology::observed::{Anomaly, Fact, Health, TargetKey};
 use topology::snapshot::balancer::TargetGroup;
 
-use super::{LaneError, SESSION_PATH, Streams};
+use super::{LaneError, LaneKind, SESSION_PATH, Streams};
 use crate::front::arrival::Arrival;
 use crate::front::connection::{self, Spoken};
 use crate::front::watch::Connections;
 use crate::guard::{Guard, Lasting};
 use crate::limits::{
     LINK_CALLS_MAX, LINK_CONNECTIONS_MAX, LINK_DEAD_AFTER, LINK_DIAL_TIMEOUT, LINK_DIALLING_MAX, LINK_FACTS_MAX,
-    LINK_GATEWAY_MESSAGE_BYTES_MAX, LINK_IDLE_LEAST, LINK_OVERFLOW_MAX, LINK_SETTLE_TIMEOUT, LINK_STREAM_WINDOW_BYTES,
-    LINK_WINDOW_BYTES,
+    LINK_GATEWAY_MESSAGE_BYTES_MAX, LINK_IDLE_LEAST, LINK_SETTLE_TIMEOUT, LINK_WINDOW_BYTES,
 };
 use crate::link::arrive::LinkDoor;
 use crate::link::message::{
@@ -40,15 +38,6 @@ use crate::link::session::{AgentSession, GatewayEvent, Over, dial_again_after};
 use crate::shared::Shared;
 use crate::targets::state::GroupState;
 use crate::{clock, entropy, task};
-
-/// What a connection to a gateway is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LaneKind {
-    /// Requests, one at a time.
-    Data,
-    /// The session, and requests that find no other connection.
-    Control,
-}
 
 /// A connection that is being dialled.
 pub type Dialling = Pin<Box<dyn Future<Output = io::Result<(TlsStream<TcpStream>, SocketAddr)>> + Send>>;
@@ -99,7 +88,6 @@ pub struct Call {
 pub struct FactBook {
     health: Mutex<BTreeMap<TargetKey, HealthTold>>,
     anomalies: Mutex<BTreeMap<TargetKey, Anomaly>>,
-    used: Mutex<BTreeMap<VpcLinkId, u64>>,
     changed: watch::Sender<u64>,
 }
 
@@ -109,9 +97,8 @@ impl FactBook {
         match fact {
             Fact::TargetHealth { target, health, .. } => drop(self.health.lock().insert(target, health.into())),
             Fact::TargetAnomaly { target, anomaly, .. } => drop(self.anomalies.lock().insert(target, anomaly)),
-            Fact::LinkUsed { link, .. } => *self.used.lock().entry(link).or_default() += 1,
-            // Usage plans are of APIs, which an agent has none of.
-            Fact::Usage { .. } => return,
+            // It is the gateway that uses links and has APIs.
+            Fact::LinkUsed { .. } | Fact::Usage { .. } => return,
         }
         self.changed.send_modify(|count| *count += 1);
     }
@@ -143,13 +130,6 @@ impl FactBook {
                 facts.push(FactTold::Anomaly { target: (*target).into(), is_anomalous, is_mitigated });
             }
         }
-        drop(anomalies);
-        for (link, count) in self.used.lock().iter() {
-            if facts.len() < LINK_FACTS_MAX && told.used.get(link) != Some(count) {
-                told.used.insert(*link, *count);
-                facts.push(FactTold::LinkUsed { link: *link });
-            }
-        }
         facts
     }
 }
@@ -159,7 +139,6 @@ impl FactBook {
 struct FactsTold {
     health: BTreeMap<TargetKey, HealthTold>,
     anomalies: BTreeMap<TargetKey, Anomaly>,
-    used: BTreeMap<VpcLinkId, u64>,
 }
 
 /// What an agent's link to one gateway is kept with.
@@ -201,10 +180,8 @@ impl<D: Desk> Keeper<D> {
     async fn keep(mut self) {
         let mut lost = clock::now();
         while !*self.keeping.stopping.borrow() {
-            let (error, was_open) = match Box::pin(self.once()).await {
-                Ok(()) => return,
-                Err(ended) => ended,
-            };
+            let mut was_open = false;
+            let Err(error) = Box::pin(self.link(&mut was_open)).await else { return };
             if was_open {
                 lost = clock::now();
             }
@@ -224,20 +201,15 @@ impl<D: Desk> Keeper<D> {
         }
     }
 
-    /// Dials once and keeps the link as long as it lasts: why it ended, and whether the gateway had welcomed.
-    async fn once(&mut self) -> Result<(), (LaneError, bool)> {
-        let mut was_open = false;
-        self.link(&mut was_open).await.map_err(|error| (error, was_open))
-    }
-
+    /// Dials once and keeps the link as long as it lasts: why it ended, unless the agent goes down. `was_open` is set once the gateway welcomes.
     async fn link(&mut self, was_open: &mut bool) -> Result<(), LaneError> {
         let dialling = tokio::time::timeout(LINK_DIAL_TIMEOUT, self.keeping.desk.dial(LaneKind::Control));
         let (stream, peer) = dialling.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         let mut builder = h2::server::Builder::new();
         builder
-            .initial_window_size(LINK_STREAM_WINDOW_BYTES)
+            .initial_window_size(LINK_WINDOW_BYTES)
             .initial_connection_window_size(LINK_WINDOW_BYTES)
-            .max_concurrent_streams(1 + LINK_OVERFLOW_MAX);
+            .max_concurrent_streams(1);
         let shaking = tokio::time::timeout(LINK_DEAD_AFTER, builder.handshake::<_, Bytes>(stream));
         let mut connection = shaking.await.map_err(|_elapsed| Over::Silent)??;
         let accepting = tokio::time::timeout(LINK_DEAD_AFTER, connection.accept());
@@ -271,7 +243,7 @@ impl<D: Desk> Keeper<D> {
         let mut frames = Frames::new(LINK_GATEWAY_MESSAGE_BYTES_MAX);
         let mut told = FactsTold::default();
         let mut facts = self.keeping.facts.changed.subscribe();
-        let (mut calls, mut number) = (BTreeMap::new(), 0);
+        let (mut calls, mut number) = (BTreeMap::<u64, oneshot::Sender<_>>::new(), 0);
         let (mut connections, mut settling) = (None, None);
         let mut renewal = self.keeping.desk.renewal();
         let (mut is_draining, mut facts_wait) = (false, true);
@@ -295,7 +267,7 @@ impl<D: Desk> Keeper<D> {
                     }
                     GatewayEvent::Answered { number, status, body } => {
                         if let Some(answer) = calls.remove(&number) {
-                            let _ = oneshot::Sender::send(answer, (status, body));
+                            let _ = answer.send((status, body));
                         }
                     }
                     GatewayEvent::Renewed { chain, generation } => {
@@ -489,31 +461,8 @@ async fn keep_lanes<D: Desk>(ends: Ends, desk: Arc<D>, door: Arc<LinkDoor>, peer
         if failed.is_none() {
             for _ in 0..count.wanted() {
                 count.dialling.fetch_add(1, Ordering::Relaxed);
-                let (dialling, told, count) = (desk.dial(LaneKind::Data), told.clone(), Arc::clone(&count));
-                let (door, connections) = (Arc::clone(&door), Arc::clone(&ends.connections));
-                drop(task::spawn(async move {
-                    let dialled = tokio::time::timeout(LINK_DIAL_TIMEOUT, dialling).await;
-                    count.dialling.fetch_sub(1, Ordering::Relaxed);
-                    let dialled = dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-                    let stream = match dialled {
-                        Ok((stream, _)) => stream,
-                        Err(error) => {
-                            tracing::debug!(%error, "a connection for requests could not be dialled");
-                            let _ = told.send(false).await;
-                            return;
-                        }
-                    };
-                    let _ = told.send(true).await;
-                    count.open.fetch_add(1, Ordering::Relaxed);
-                    let arrival = Arc::new(Arrival::plain(peer));
-                    let spoken = (Spoken::Http1, LinkDoor::MANNERS);
-                    let served = connection::carry(stream, spoken, (door, arrival), connections).await;
-                    if let Err(error) = served {
-                        tracing::debug!(%error, "a connection of a gateway ended");
-                    }
-                    count.open.fetch_sub(1, Ordering::Relaxed);
-                    count.changed.notify_waiters();
-                }));
+                let behind = (Arc::clone(&door), Arc::clone(&ends.connections));
+                drop(task::spawn(lane(desk.dial(LaneKind::Data), told.clone(), Arc::clone(&count), behind, peer)));
             }
         }
         tokio::select! {
@@ -532,4 +481,33 @@ async fn keep_lanes<D: Desk>(ends: Ends, desk: Arc<D>, door: Arc<LinkDoor>, peer
             }
         }
     }
+}
+
+/// One connection for requests, which counts as being dialled already: tells whether it was made, and serves it to its end.
+async fn lane(
+    dialling: Dialling,
+    told: mpsc::Sender<bool>,
+    count: Arc<Count>,
+    (door, connections): (Arc<LinkDoor>, Arc<Connections>),
+    peer: SocketAddr,
+) {
+    let dialled = tokio::time::timeout(LINK_DIAL_TIMEOUT, dialling).await;
+    count.dialling.fetch_sub(1, Ordering::Relaxed);
+    let stream = match dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        Ok((stream, _)) => stream,
+        Err(error) => {
+            tracing::debug!(%error, "a connection for requests could not be dialled");
+            let _ = told.send(false).await;
+            return;
+        }
+    };
+    let _ = told.send(true).await;
+    count.open.fetch_add(1, Ordering::Relaxed);
+    let arrival = Arc::new(Arrival::plain(peer));
+    let served = connection::carry(stream, (Spoken::Http1, LinkDoor::MANNERS), (door, arrival), connections).await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection of a gateway ended");
+    }
+    count.open.fetch_sub(1, Ordering::Relaxed);
+    count.changed.notify_waiters();
 }

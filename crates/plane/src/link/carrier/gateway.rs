@@ -19,7 +19,7 @@ use super::{LaneError, SESSION_URI, Streams};
 use crate::fabric::lanes::{AgentLane, Held};
 use crate::limits::{
     LINK_AGENT_MESSAGE_BYTES_MAX, LINK_DEAD_AFTER, LINK_GREETING_TIMEOUT, LINK_REFUSED_RETRY, LINK_SLICE_BYTES,
-    LINK_STREAM_WINDOW_BYTES, LINK_WINDOW_BYTES,
+    LINK_WINDOW_BYTES,
 };
 use crate::link::message::{CALLS, FactTold, Frames, Hello, Refusal, Slice, SliceRow, framed};
 use crate::link::session::{AgentEvent, GatewaySession, Over};
@@ -108,7 +108,7 @@ pub(crate) async fn drive<O: Office>(
     stream: TlsStream<TcpStream>,
 ) -> Result<(), LaneError> {
     let mut builder = h2::client::Builder::new();
-    builder.initial_window_size(LINK_STREAM_WINDOW_BYTES).initial_connection_window_size(LINK_WINDOW_BYTES);
+    builder.initial_window_size(LINK_WINDOW_BYTES).initial_connection_window_size(LINK_WINDOW_BYTES);
     let (sender, connection) = builder.handshake::<_, Bytes>(stream).await?;
     let connection = task::spawn(async move {
         if let Err(error) = connection.await {

@@ -21,6 +21,15 @@ const SESSION_PATH: &str = "/session";
 /// The same as HTTP/2 wants it named.
 const SESSION_URI: &str = "https://agent.tidegate.link/session";
 
+/// What a connection to a gateway is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LaneKind {
+    /// Requests, one at a time.
+    Data,
+    /// The session.
+    Control,
+}
+
 /// Why a control lane ended.
 #[derive(Debug, Error)]
 pub enum LaneError {

@@ -1,7 +1,11 @@
 //! Both sides by themselves, and both of them over a network that does as it likes.
 
+use std::net::Ipv4Addr;
+
+use topology::id::TargetGroupId;
+
 use super::*;
-use crate::link::message::SliceRow;
+use crate::link::message::{FactTold, HealthTold, SliceRow, TargetTold};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,8 +43,8 @@ fn what_does_not_fit_ends_a_session_and_says_why() {
         assert_eq!(outcome, Err(Over::Broken(why)));
     }
     let (mut gateway, _) = open();
-    let fact = crate::link::message::FactTold::LinkUsed { link: "a1b2c3".parse().unwrap() };
-    let facts = vec![fact; LINK_FACTS_MAX + 1];
+    let target = TargetTold { group: TargetGroupId::from_bits(1), address: Ipv4Addr::LOCALHOST, port: 80 };
+    let facts = vec![FactTold::Health { target, health: HealthTold::Healthy }; LINK_FACTS_MAX + 1];
     assert!(matches!(gateway.hear(FromAgent::Facts { facts }, SECOND), Err(Over::Broken(_))));
     let (mut gateway, _) = open();
     for number in 0..LINK_CALLS_MAX as u64 {

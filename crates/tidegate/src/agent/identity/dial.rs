@@ -4,19 +4,27 @@
 use std::env;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use control::enrolment::GATEWAY_NAME;
 use rustix::net::sockopt;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use topology::net::IpNet;
 
 use crate::client::http::local_address;
 
 /// How long a connection may take to be made, with the proxy's answer.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a handshake may take. Above: the gateway is not reached.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a peer may leave sent bytes, or a question whether it is there, without an answer. Above: the connection is broken.
 const PEER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a silent peer is asked whether it is there.
@@ -42,11 +50,10 @@ struct Proxy {
 /// # Errors
 /// What the system or the proxy says, in a sentence.
 pub(crate) async fn dial(gateway: &str) -> io::Result<TcpStream> {
-    let (host, port) = split(gateway).ok_or_else(|| invalid(format!("{gateway:?} is no HOST:PORT")))?;
-    let proxy = proxy_for((host, port), |name| env::var(name).ok())?;
+    let (place, proxy) = way(gateway)?;
     let dialling = async {
         let stream = match &proxy {
-            None => TcpStream::connect((host, port)).await?,
+            None => TcpStream::connect(place).await?,
             Some(proxy) => {
                 let mut stream = TcpStream::connect((proxy.host.as_str(), proxy.port)).await?;
                 tunnel(&mut stream, gateway, proxy).await?;
@@ -62,6 +69,30 @@ pub(crate) async fn dial(gateway: &str) -> io::Result<TcpStream> {
         None => error,
         Some(proxy) => io::Error::new(error.kind(), format!("by the proxy {}:{}: {error}", proxy.host, proxy.port)),
     })
+}
+
+/// Shakes hands with whoever was dialled, who must be a gateway.
+///
+/// # Errors
+/// What the handshake comes to; `TimedOut` where it comes to nothing.
+pub(crate) async fn shake(config: Arc<ClientConfig>, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(GATEWAY_NAME).map_err(io::Error::other)?;
+    let shaking = TlsConnector::from(config).connect(name, stream);
+    tokio::time::timeout(HANDSHAKE_TIMEOUT, shaking).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Whether a gateway is dialled through a proxy.
+///
+/// # Errors
+/// As [`dial`], where the name of the gateway or of a proxy is none.
+pub(crate) fn is_by_proxy(gateway: &str) -> io::Result<bool> {
+    way(gateway).map(|(_, proxy)| proxy.is_some())
+}
+
+/// Where a gateway is, and the proxy on the way to it, if the environment names one.
+fn way(gateway: &str) -> io::Result<((&str, u16), Option<Proxy>)> {
+    let place = split(gateway).ok_or_else(|| invalid(format!("{gateway:?} is no HOST:PORT")))?;
+    Ok((place, proxy_for(place, |name| env::var(name).ok())?))
 }
 
 fn invalid(why: impl Into<String>) -> io::Error {
@@ -182,8 +213,10 @@ async fn tunnel(stream: &mut TcpStream, gateway: &str, proxy: &Proxy) -> io::Res
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpListener;
+    use topology::id::AuthorityPin;
 
     use super::*;
+    use crate::link::enrolment_config;
 
     #[test]
     fn gateways_are_a_host_and_a_port() {
@@ -261,6 +294,14 @@ mod tests {
             let found = proxy("http://proxy:1", excepted, gateway).unwrap();
             assert_eq!(found.is_none(), is_direct, "{excepted} {gateway}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_answers_and_shakes_no_hand_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let config = enrolment_config(AuthorityPin::from_bytes([0; 32])).unwrap();
+        assert_eq!(shake(config, stream).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     /// What a proxy that answers so makes of it: the outcome, what it was asked, and what the client then reads.

@@ -6,24 +6,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::enrolment::{
-    ENROLMENT_BYTES_MAX, Enrolled, EnrolmentAnswer, EnrolmentRequest, GATEWAY_NAME, Refusal, Token,
-};
+use control::enrolment::{ENROLMENT_BYTES_MAX, Enrolled, EnrolmentAnswer, EnrolmentRequest, Refusal, Token};
 use rcgen::KeyPair;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use topology::net::Ipv4Net;
 
-use super::{GATEWAYS_MAX, Identity, IdentityError, Said, csr, dial, new_key};
+use super::{GATEWAYS_MAX, Identity, IdentityError, Said, csr, dial, new_key, shake};
 use crate::link::{enrolment_config, pin_of};
 
-/// How long a handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the answer to an enrolment may take: longer than a gateway lets one wait for its turn.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -93,8 +88,7 @@ pub(crate) async fn join(
             if !authorities.any(|authority| pin_of(&authority) == Some(token.pin)) {
                 return Err(unfit("it names another authority than the token"));
             }
-            let identity = keep(*enrolled, (gateways, native), (directory, &key))?;
-            Ok(identity)
+            Ok(keep(*enrolled, (gateways, native), (directory, &key))?)
         }
     }
 }
@@ -126,21 +120,12 @@ async fn reach<'a>(token: &Token, gateways: &'a [String]) -> Result<(&'a str, Tl
             }
         };
         match shake(Arc::clone(&config), stream).await {
-            Ok(stream) => return Ok((gateway, stream)),
+            Ok(stream) if stream.get_ref().1.alpn_protocol().is_some() => return Ok((gateway, stream)),
+            Ok(_) => failed.push(format!("{gateway}: it speaks TLS and none of our protocols (ALPN)")),
             Err(error) => failed.push(format!("{gateway}: {}", told(&error))),
         }
     }
     Err(JoinError::Unreached(failed))
-}
-
-async fn shake(config: Arc<rustls::ClientConfig>, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    let name = ServerName::try_from(GATEWAY_NAME).map_err(io::Error::other)?;
-    let shaking = TlsConnector::from(config).connect(name, stream);
-    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, shaking).await.map_err(|_| io::ErrorKind::TimedOut)??;
-    match stream.get_ref().1.alpn_protocol() {
-        Some(_) => Ok(stream),
-        None => Err(io::Error::other("it speaks TLS and none of our protocols (ALPN)")),
-    }
 }
 
 /// What a failed handshake means to whoever typed the command.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use plane::link::carrier::LaneKind;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
@@ -21,10 +22,10 @@ use thiserror::Error;
 use topology::id::{AgentId, Realm, VpcId, Zone};
 use topology::net::Ipv4Net;
 
-pub(crate) use dial::dial;
+pub(crate) use dial::{dial, is_by_proxy, shake};
 pub(crate) use join::{JoinError, join};
 
-use crate::link::{AgentCertificate, Lane, client_config};
+use crate::link::{AgentCertificate, client_config};
 use crate::{given, private};
 
 /// What the agent is.
@@ -221,7 +222,7 @@ impl Identity {
     ///
     /// # Errors
     /// When what the directory holds cannot be used.
-    pub(crate) fn client_config(&self, lane: Lane) -> Result<Arc<ClientConfig>, rustls::Error> {
+    pub(crate) fn client_config(&self, lane: LaneKind) -> Result<Arc<ClientConfig>, rustls::Error> {
         client_config(lane, &self.authority, (&self.certificate, &self.key))
     }
 

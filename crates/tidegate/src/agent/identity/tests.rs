@@ -60,7 +60,7 @@ fn an_agent_is_read_back_and_is_its_owners_alone() {
     let kept = place.kept();
     let read = Identity::load(&place.path()).unwrap();
     assert_eq!(read.said(), kept.said());
-    assert!(read.client_config(Lane::Data).is_ok() && read.client_config(Lane::Control).is_ok());
+    assert!(read.client_config(LaneKind::Data).is_ok() && read.client_config(LaneKind::Control).is_ok());
     assert!(!format!("{read:?}").contains("KEY"));
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&place.path()), 0o700);

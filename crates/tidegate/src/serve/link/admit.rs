@@ -4,6 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use control::enrolment::AgentName;
+use plane::link::carrier::LaneKind;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::OwnedSemaphorePermit;
 use topology::id::{AgentId, Realm, VpcId};
@@ -11,7 +12,7 @@ use topology::snapshot::fabric::AgentPlace;
 
 use super::certifier::Certifier;
 use super::{Admitted, Link, Refused};
-use crate::link::{AgentCertificate, CheckedRequest, Lane};
+use crate::link::{AgentCertificate, CheckedRequest};
 use crate::mailbox::Mailbox;
 use crate::serve::State;
 use crate::serve::limits::LINK_CONNECTIONS_PER_AGENT_MAX;
@@ -20,7 +21,7 @@ use crate::serve::limits::LINK_CONNECTIONS_PER_AGENT_MAX;
 pub(super) async fn admit(
     state: &State,
     link: &Link,
-    (chain, lane): (Option<&[CertificateDer<'_>]>, Lane),
+    (chain, lane): (Option<&[CertificateDer<'_>]>, LaneKind),
     permit: OwnedSemaphorePermit,
 ) -> Result<Admitted, Refused> {
     let (AgentName { realm, agent, generation }, vpc) = look(state, chain).await?;
@@ -69,7 +70,6 @@ fn name(leaf: &CertificateDer<'_>) -> Result<AgentName, Refused> {
 
 /// The next certificate of an agent.
 #[derive(Debug)]
-#[allow(dead_code, reason = "lanes ask for it, once they carry")]
 pub(crate) struct Renewed {
     /// The certificate, and after it the authorities that the agent is to believe from now on, in PEM.
     pub(crate) chain: String,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use plane::link::carrier::LaneKind;
 use plane::link::carrier::gateway::AgentName;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -9,7 +10,6 @@ use topology::id::AgentId;
 
 use super::office::LinkOffice;
 use super::{Admitted, Link};
-use crate::link::Lane;
 use crate::serve::State;
 
 /// What is known of an agent that is connected.
@@ -33,8 +33,8 @@ pub(crate) struct Live {
 pub(super) fn admitted(state: &Arc<State>, link: &Link, admitted: Admitted, stream: TlsStream<TcpStream>) {
     let Admitted { realm, agent, vpc, generation, lane, place } = admitted;
     match lane {
-        Lane::Data => state.plane.take_lane(agent, stream, Box::new(place)),
-        Lane::Control => {
+        LaneKind::Data => state.plane.take_lane(agent, stream, Box::new(place)),
+        LaneKind::Control => {
             let name = AgentName { realm, agent, vpc, generation };
             let (plane, office) = (state.plane.clone(), Arc::clone(&link.office));
             tokio::spawn(async move {

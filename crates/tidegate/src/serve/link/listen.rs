@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use plane::link::carrier::LaneKind;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::bounds::Pacer;
 use super::{Link, Refused, admit, enrol, lanes};
-use crate::link::{Asked, Lane, asked};
+use crate::link::{Asked, asked};
 use crate::serve::State;
 use crate::serve::descriptors::raised;
 use crate::serve::limits::{
@@ -123,7 +124,7 @@ async fn take(
             return farewell(stream, refused).await;
         }
     };
-    if lane == Lane::Control {
+    if lane == LaneKind::Control {
         // Only who would be let in now has a turn; whether it still is, is asked when its turn has come.
         let waited = match admit::look(state, stream.get_ref().1.peer_certificates()).await {
             Ok(_) => pace(&link.bounds.lanes).await,

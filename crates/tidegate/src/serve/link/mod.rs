@@ -20,9 +20,8 @@ use std::sync::Arc;
 use bounds::{Bounds, Place};
 use certifier::Certifier;
 use office::{LinkOffice, Told};
+use plane::link::carrier::LaneKind;
 use topology::id::{AgentId, Realm, VpcId};
-
-use crate::link::Lane;
 
 pub(super) use listen::{accept, of_link};
 pub(super) use rotate::rotate;
@@ -61,7 +60,7 @@ pub(crate) struct Admitted {
     /// The generation of the certificate that it has.
     pub(crate) generation: u64,
     /// What the connection is for.
-    pub(crate) lane: Lane,
+    pub(crate) lane: LaneKind,
     place: Place,
 }
 

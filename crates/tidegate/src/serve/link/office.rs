@@ -17,14 +17,13 @@ use serde_json::json;
 use tokio::sync::watch;
 use topology::estate::{Estate, RealmEstate};
 use topology::id::{AgentId, Realm, VpcId};
-use topology::observed::{Fact, Health, TargetKey};
+use topology::observed::{Anomaly, Fact, Health, TargetKey};
 use topology::slice::slice;
 
 use super::Refused;
 use super::admit::renew;
 use super::certifier::Certifier;
 use crate::hour::{iso, wall_clock};
-
 use crate::mailbox::{Mailbox, Stopped};
 use crate::serve::attaching::attach_refusal;
 use crate::serve::status::attachments;
@@ -78,26 +77,20 @@ pub(crate) struct Told {
 /// The office of the link.
 pub(crate) struct LinkOffice {
     certifier: Arc<Certifier>,
-    newest: Arc<Newest>,
-    mailbox: Mailbox,
-    plane: Plane,
-    cookie_key: CookieKey,
-    blocked_connect: Option<Duration>,
+    with: Told,
     seen: Mutex<Seen>,
     programs: Mutex<HashMap<AgentId, Program>>,
 }
 
 impl LinkOffice {
     /// That of a server.
-    pub(super) fn new(certifier: Arc<Certifier>, told: Told) -> Self {
-        let Told { newest, mailbox, plane, cookie_key, blocked_connect } = told;
-        let (seen, programs) = (Mutex::default(), Mutex::default());
-        Self { certifier, newest, mailbox, plane, cookie_key, blocked_connect, seen, programs }
+    pub(super) fn new(certifier: Arc<Certifier>, with: Told) -> Self {
+        Self { certifier, with, seen: Mutex::default(), programs: Mutex::default() }
     }
 
     /// How long a connection that is dropped stays silent, in milliseconds, where the server does not do as AWS does.
     pub(super) fn blocked_connect_ms(&self) -> Option<u64> {
-        self.blocked_connect.map(|silent| u64::try_from(silent.as_millis()).unwrap_or(u64::MAX))
+        self.with.blocked_connect.map(|silent| u64::try_from(silent.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// What is known of the program of an agent that is connected.
@@ -113,13 +106,13 @@ impl LinkOffice {
             Health::Initial => 0,
         });
         if let Some(health) = best {
-            self.mailbox.observe(Fact::TargetHealth { realm: realm.clone(), target, health: *health });
+            self.with.mailbox.observe(Fact::TargetHealth { realm: realm.clone(), target, health: *health });
         }
     }
 
     /// Whether a target is one of the VPC that an agent carries.
     fn is_of(&self, name: &AgentName, target: TargetKey) -> bool {
-        let snapshot = self.plane.snapshot();
+        let snapshot = self.with.plane.snapshot();
         let Some(realm) = snapshot.realm(&name.realm) else { return false };
         let group = realm.balancers.group_by_id(target.group).and_then(|at| realm.balancers.group(at));
         let is_target =
@@ -132,11 +125,11 @@ impl Office for LinkOffice {
     type Told = Arc<RealmEstate>;
 
     fn revisions(&self) -> watch::Receiver<u64> {
-        self.newest.revision.subscribe()
+        self.with.newest.revision.subscribe()
     }
 
     fn news(&self, name: &AgentName, told: &mut Arc<RealmEstate>) -> (u64, Vec<SliceRow>) {
-        let newest = self.newest.get();
+        let newest = self.with.newest.get();
         let (revision, estate) = &*newest;
         let now = estate.realms.get(&name.realm).map(|held| slice(held, name.agent)).unwrap_or_default();
         let rows = match Changes::between(&name.realm, told, &now) {
@@ -152,7 +145,7 @@ impl Office for LinkOffice {
     }
 
     fn shut_out(&self, name: &AgentName) -> Option<&'static str> {
-        let snapshot = self.plane.snapshot();
+        let snapshot = self.with.plane.snapshot();
         let agent = snapshot.realm(&name.realm).and_then(|realm| realm.fabric.agent(name.agent));
         match agent {
             None => Some("it is no agent of this server any more"),
@@ -162,7 +155,7 @@ impl Office for LinkOffice {
     }
 
     fn cookie_key(&self, vpc: VpcId) -> String {
-        STANDARD.encode(self.cookie_key.of(&vpc.to_string()))
+        STANDARD.encode(self.with.cookie_key.of(&vpc.to_string()))
     }
 
     fn came(&self, name: &AgentName, hello: &Hello) {
@@ -193,14 +186,11 @@ impl Office for LinkOffice {
                     seen.insert(name.agent, health.into());
                     self.report(&name.realm, target, seen);
                 }
-                FactTold::Anomaly { target, .. } if self.is_of(name, target.into()) => {
-                    if let Some((target, anomaly)) = fact.anomaly() {
-                        let (realm, target) = (name.realm.clone(), target.into());
-                        self.mailbox.observe(Fact::TargetAnomaly { realm, target, anomaly });
-                    }
+                FactTold::Anomaly { target, is_anomalous, is_mitigated } if self.is_of(name, target.into()) => {
+                    let (realm, target) = (name.realm.clone(), target.into());
+                    let anomaly = Anomaly { is_anomalous, is_mitigated };
+                    self.with.mailbox.observe(Fact::TargetAnomaly { realm, target, anomaly });
                 }
-                // A link is used by the gateway, which reports that itself.
-                FactTold::LinkUsed { .. } => {}
                 FactTold::Health { .. } | FactTold::Anomaly { .. } => {
                     tracing::debug!(agent = %name.agent, "an agent tells of a target that is none of its VPC's");
                 }
@@ -209,7 +199,7 @@ impl Office for LinkOffice {
     }
 
     fn call(&self, name: &AgentName, path: String, body: String) -> Later<(u16, String)> {
-        let (name, mailbox) = (name.clone(), self.mailbox.clone());
+        let (name, mailbox) = (name.clone(), self.with.mailbox.clone());
         Box::pin(async move {
             match path.as_str() {
                 "attach" => attach(&mailbox, &name, &body).await,
@@ -220,7 +210,7 @@ impl Office for LinkOffice {
     }
 
     fn renew(&self, name: &AgentName, csr: String) -> Later<Result<(String, u64), Refusal>> {
-        let (name, mailbox, certifier) = (name.clone(), self.mailbox.clone(), Arc::clone(&self.certifier));
+        let (name, mailbox, certifier) = (name.clone(), self.with.mailbox.clone(), Arc::clone(&self.certifier));
         Box::pin(async move {
             let refusal =
                 |Refused { code, message }: Refused| Refusal { code: code.to_owned(), message, retry_after_ms: None };
@@ -238,7 +228,7 @@ impl Office for LinkOffice {
             code = "AGENT_IDENTITY_COPIED",
             "two programs are this agent at once: it is shut out until somebody decides (`tidegate agent revoke`)"
         );
-        let (mailbox, name) = (self.mailbox.clone(), name.clone());
+        let (mailbox, name) = (self.with.mailbox.clone(), name.clone());
         tokio::spawn(async move {
             let asked = mailbox
                 .work("quarantine an agent", move |control, _| control.quarantine_agent(&name.realm, name.agent));

@@ -93,14 +93,14 @@ impl Place {
     async fn admit(&self, pem: &str) -> Result<Admitted, &'static str> {
         let leaf = [CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()];
         let permit = Arc::clone(&self.link().bounds.places).acquire_owned().await.unwrap();
-        let judged = admit::admit(self.state(), self.link(), (Some(&leaf), Lane::Data), permit).await;
+        let judged = admit::admit(self.state(), self.link(), (Some(&leaf), LaneKind::Data), permit).await;
         judged.map_err(|refused| refused.code)
     }
 
     /// Opens a data lane as this agent; an error where either end does not believe the other.
     async fn lane(&self, identity: &Identity) -> std::io::Result<()> {
         let stream = dial(&self.state().ends.link.unwrap().to_string()).await?;
-        let config = identity.client_config(Lane::Data).unwrap();
+        let config = identity.client_config(LaneKind::Data).unwrap();
         let name = ServerName::try_from(GATEWAY_NAME).unwrap();
         let mut stream = TlsConnector::from(config).connect(name, stream).await?;
         stream.read_to_end(&mut Vec::new()).await.map(drop)
@@ -216,7 +216,7 @@ async fn whoever_is_not_an_agent_of_this_server_is_not_let_in() {
         assert_eq!(place.admit(&pem).await.err(), Some(code), "{what}");
     }
     let permit = Arc::clone(&place.link().bounds.places).acquire_owned().await.unwrap();
-    let bare = admit::admit(place.state(), place.link(), (None, Lane::Data), permit).await;
+    let bare = admit::admit(place.state(), place.link(), (None, LaneKind::Data), permit).await;
     assert_eq!(bare.unwrap_err().code, "NO_CERTIFICATE");
     place.running.stop().await;
 }
