@@ -2,7 +2,8 @@
 //! same job, and over TLS beside one nginx: CPU time per request, requests per second,
 //! latencies; and what the program costs by itself: ready time, memory, the time of a write to its effect.
 //!
-//! All chains run at once and are loaded in turn, round by round, so that a noisy machine is noisy for all. Proxies share
+//! All chains run at once and are loaded in turn, round by round and every other round backwards, so that a noisy machine is noisy for all;
+//! what is told of one chain beside another is the median of what the rounds say, each by itself. Proxies share
 //! core 0, load and backend core 1. Needs Linux, `taskset`, `wrk`, `h2load`, `nginx`, `haproxy`, `openssl` and `valgrind`;
 //! CI does not run it.
 
@@ -19,7 +20,7 @@ use crate::bench_stack::{self, Beside, Guard, Server, Stack};
 use crate::{Outcome, codegen, conformance, instructions, shell};
 
 /// Rounds, and how long each chain is loaded in each.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 const ROUND_S: u64 = 2;
 /// Connections kept open by the load.
 const CONNECTIONS: usize = 64;
@@ -33,6 +34,8 @@ const WRITES: usize = 50;
 
 /// The chain that the others are compared with.
 const PLAIN: &str = "tidegate";
+/// What others build the chain of.
+const NGINX_TWICE: &str = "nginx -> nginx";
 /// The same chain, whose private side is an agent, another process, over a link.
 const LINKED: &str = "tidegate, over a link";
 /// The same chain, whose targets are programs of private networks of the kernel.
@@ -69,8 +72,8 @@ struct Sample {
     p99_us: f64,
 }
 
-/// Runs everything and prints the tables.
-pub(crate) fn run() -> Outcome {
+/// Runs everything and prints the tables; of the chains, where words are given, those whose names have one of them, and what those are told beside.
+pub(crate) fn run(words: &[String]) -> Outcome {
     for tool in ["taskset", "wrk", "h2load", "nginx", "haproxy", "openssl", "valgrind"] {
         if !shell::on_path(tool) {
             let packages = "util-linux, wrk, nghttp2-client, nginx, haproxy, openssl, valgrind";
@@ -80,7 +83,7 @@ pub(crate) fn run() -> Outcome {
     let root = codegen::root();
     let binary = binary(&root)?;
     let python = conformance::python(&root)?;
-    bench_stack::in_scratch("bench", |dir| measure(&root, &binary, &python, dir))
+    bench_stack::in_scratch("bench", |dir| measure(&root, (&binary, &python), words, dir))
 }
 
 /// The program that is measured: `TIDEGATE_BIN`, or what is released.
@@ -92,7 +95,7 @@ fn binary(root: &Path) -> Result<PathBuf, String> {
     Ok(conformance::target(root).join("dist/tidegate"))
 }
 
-fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
+fn measure(root: &Path, (binary, python): (&Path, &Path), words: &[String], dir: &Path) -> Outcome {
     let mut out = String::new();
     let backend = Peer::nginx_backend(dir)?;
     let certificate = bench_peer::certificate(dir)?;
@@ -133,7 +136,9 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let linked = Beside::linked(root, (binary, python), &gateway, &far)?;
     let mut chains = vec![
         Chain::new(PLAIN, (&stack.url, &stack.host), vec![server.pid()]),
-        Chain::of("nginx -> nginx", &stack.host, &nginx),
+        Chain::of("nginx, one hop", &stack.host, std::slice::from_ref(&single)),
+        Chain::of(NGINX_TWICE, &stack.host, &nginx),
+        Chain::new(LINKED, (&linked_stack.url, &linked_stack.host), vec![gateway.pid(), linked.pid()?]),
         Chain::of("haproxy -> haproxy", &stack.host, &haproxy),
         by_route("tidegate, JWT and throttle", "guarded").with(&bearer),
         Chain::of("haproxy, JWT and rate -> haproxy", &stack.host, &guarded).with(&bearer),
@@ -145,13 +150,11 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
             vec![server.pid()],
         )
         .posting(&posted.script),
-        Chain::of("nginx, one hop", &stack.host, std::slice::from_ref(&single)),
         over(Spoken::Http1, "tidegate, HTTP/1.1 over TLS", (secure, vec![server.pid()])),
         over(Spoken::Http1, "nginx, one hop, HTTP/1.1 over TLS", (with_tls.port, with_tls.pids())),
         over(Spoken::Http2, "tidegate, HTTP/2 over TLS", (secure, vec![server.pid()])),
         over(Spoken::Http2, "nginx, one hop, HTTP/2 over TLS", (with_tls.port, with_tls.pids())),
         Chain::new(IN_KERNEL, (&kernel_stack.url, &kernel_stack.host), vec![in_kernel.pid()]),
-        Chain::new(LINKED, (&linked_stack.url, &linked_stack.host), vec![gateway.pid(), linked.pid()?]),
         by_route("tidegate, 4 rules", "four"),
         by_route("tidegate, 1,000 rules", "many"),
         by_route("tidegate, a regular expression", "regex"),
@@ -165,16 +168,22 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
             (towards_http2.port, towards_http2.pids()),
         ),
     ];
+    let is_meant = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+    let pairs = || MULTIPLES.iter().chain(&ADDITIONS);
+    chains
+        .retain(|chain| is_meant(chain.name) || pairs().any(|(ours, theirs)| *theirs == chain.name && is_meant(ours)));
     // Before there is memory that a load gave back.
     let per_connection = idle_cost(&server, &stack)?;
+    let mut order: Vec<usize> = (0..chains.len()).collect();
     for round in 0..=ROUNDS {
-        for chain in &mut chains {
-            let sample = chain.load()?;
+        for at in &order {
+            let sample = chains[*at].load()?;
             // The first round warms up.
             if round > 0 {
-                chain.samples.push(sample);
+                chains[*at].samples.push(sample);
             }
         }
+        order.reverse();
     }
     table(&mut out, &chains);
     comparisons(&mut out, &chains);
@@ -324,7 +333,6 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn table(out: &mut String, chains: &[Chain]) {
-    let reference = chains.get(1).map_or(f64::NAN, |chain| chain.median(|s| s.cpu_us));
     let _ = writeln!(out, "| chain | CPU us/req (min-max) | x nginx -> nginx | req/s | p50 us | p99 us |");
     let _ = writeln!(out, "| --- | --- | --- | --- | --- | --- |");
     for chain in chains {
@@ -335,7 +343,7 @@ fn table(out: &mut String, chains: &[Chain]) {
             out,
             "| {} | {cpu:.1} ({least:.1}-{most:.1}) | {:.2} | {:.0} | {:.0} | {:.0} |",
             chain.name,
-            cpu / reference,
+            beside(chains, (chain.name, NGINX_TWICE), |ours, theirs| ours / theirs).1,
             chain.median(|s| s.per_s),
             chain.median(|s| s.p50_us),
             chain.median(|s| s.p99_us)
@@ -344,7 +352,9 @@ fn table(out: &mut String, chains: &[Chain]) {
 }
 
 /// Which chains are told as a multiple of which.
-const MULTIPLES: [(&str, &str); 7] = [
+const MULTIPLES: [(&str, &str); 9] = [
+    (PLAIN, NGINX_TWICE),
+    (LINKED, NGINX_TWICE),
     (PLAIN, "nginx, one hop"),
     ("tidegate, JWT and throttle", "haproxy, JWT and rate -> haproxy"),
     ("tidegate, HTTP/1.1 over TLS", "nginx, one hop, HTTP/1.1 over TLS"),
@@ -364,17 +374,31 @@ const ADDITIONS: [(&str, &str); 6] = [
     ("tidegate, a sticky group", PLAIN),
 ];
 
-/// What one chain costs beside another, by the medians of the same rounds.
-fn comparisons(out: &mut String, chains: &[Chain]) {
-    let cpu = |name: &str| {
-        let chain = chains.iter().find(|chain| chain.name == name);
-        chain.map_or(f64::NAN, |chain| chain.median(|sample| sample.cpu_us))
+/// What one chain costs beside another, by `of` two samples of the same round: the lower quartile, the median and the upper quartile of all rounds.
+fn beside(chains: &[Chain], (ours, theirs): (&str, &str), of: fn(f64, f64) -> f64) -> (f64, f64, f64) {
+    let samples = |name: &str| {
+        let found = chains.iter().find(|chain| chain.name == name);
+        found.into_iter().flat_map(|chain| &chain.samples).map(|sample| sample.cpu_us)
     };
-    for (ours, theirs) in MULTIPLES {
-        let _ = writeln!(out, "{ours}: {:.2} x {theirs}", cpu(ours) / cpu(theirs));
+    let mut values: Vec<f64> = samples(ours).zip(samples(theirs)).map(|(ours, theirs)| of(ours, theirs)).collect();
+    values.sort_by(f64::total_cmp);
+    let at = |quarter: usize| values.get(values.len() * quarter / 4).copied().unwrap_or(f64::NAN);
+    (at(1), at(2), at(3))
+}
+
+/// What is told of two chains that were both measured.
+fn comparisons(out: &mut String, chains: &[Chain]) {
+    for pair @ (ours, theirs) in MULTIPLES {
+        let (low, middle, high) = beside(chains, pair, |ours, theirs| ours / theirs);
+        if middle.is_finite() {
+            let _ = writeln!(out, "{ours}: {middle:.2} x {theirs} (half of the rounds {low:.2} to {high:.2})");
+        }
     }
-    for (more, less) in ADDITIONS {
-        let _ = writeln!(out, "{more}: {:+.1} us over {less}", cpu(more) - cpu(less));
+    for pair @ (more, less) in ADDITIONS {
+        let (low, middle, high) = beside(chains, pair, |more, less| more - less);
+        if middle.is_finite() {
+            let _ = writeln!(out, "{more}: {middle:+.1} us over {less} (half of the rounds {low:+.1} to {high:+.1})");
+        }
     }
 }
 

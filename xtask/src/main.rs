@@ -46,7 +46,7 @@ fn run(args: &[String]) -> Outcome {
         Some("guards") => guards::run(),
         Some("conformance") => conformance::run(&args[1..]),
         Some("dist") => dist::run(&args[1..]),
-        Some("bench") => bench::run(),
+        Some("bench") => bench::run(&args[1..]),
         Some("instructions") => instructions::run(),
         Some("models") => codegen_models::run(),
         Some("codegen") => codegen::run(),
@@ -68,7 +68,7 @@ tasks:
   instructions         what one request costs in the dev build, by valgrind, against bounds
   dist [KIND ...]      the packages that people install, below target/dist: wheel (Python, with the pytest plugin), deb (Debian),
                        npm (a launcher, and the program), oci (an image for containers), tar (the program), source (and Homebrew's formula)
-  bench                what the chain costs beside nginx -> nginx and HAProxy -> HAProxy
+  bench [WORD ...]     what the chain costs beside nginx -> nginx and HAProxy -> HAProxy; WORD picks the chains that have it in their names
   models               trim an installed botocore's service models to models/operations.toml
   codegen              write crates/wire/src/generated and docs/coverage.md from models/
   help                 this list";
