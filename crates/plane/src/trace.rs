@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use topology::id::ApiId;
+use topology::id::{AgentId, ApiId};
 use topology::reason::Reason;
 use topology::trace::{HOST_BYTES_MAX, Hop, HopId, HopKind, HopVerdict, Leg, PATH_BYTES_MAX, RequestId, Run, Trace};
 
@@ -46,6 +46,8 @@ struct Record {
     hints: Vec<Reason>,
     /// By the place of the step.
     details: Vec<(usize, String)>,
+    /// Which step an agent carried, which agent, and how many microseconds away that was: it becomes a text when somebody reads it.
+    carried: Option<(usize, AgentId, u32)>,
     /// What the request makes of silence. Here, so that the recording stays small.
     silence: Silence,
 }
@@ -89,6 +91,7 @@ impl Record {
             legs: Vec::with_capacity(LEGS_USUAL),
             hints: Vec::new(),
             details: Vec::new(),
+            carried: None,
             silence: Silence::Borne,
         }
     }
@@ -107,6 +110,7 @@ impl Record {
         self.legs.clear();
         self.hints.clear();
         self.details.clear();
+        self.carried = None;
     }
 
     fn push(&mut self, hop: &Hop, micros: u32) {
@@ -156,8 +160,14 @@ impl Record {
             host: host.to_owned(),
             hops: self.steps.iter().map(|step| self.hop(step)).collect(),
             hints: self.hints.clone(),
-            details: self.details.clone(),
+            details: self.details.iter().cloned().chain(self.carried()).collect(),
         }
+    }
+
+    /// What the step that an agent carried has to say.
+    fn carried(&self) -> Option<(usize, String)> {
+        let (at, agent, micros) = self.carried?;
+        Some((at, format!("by {agent}, round trip {:.1} ms", f64::from(micros) / 1e3)))
     }
 }
 
@@ -373,6 +383,13 @@ impl Recording {
     pub(crate) fn detail(&mut self, text: &str) {
         if let Some(record) = &mut self.record {
             record.details.push((record.steps.len().saturating_sub(1), cut(text, TRACE_DETAIL_BYTES_MAX).to_owned()));
+        }
+    }
+
+    /// An agent so many microseconds away carried the last step.
+    pub(crate) fn carried_by(&mut self, agent: AgentId, micros: u32) {
+        if let Some(record) = &mut self.record {
+            record.carried = Some((record.steps.len().saturating_sub(1), agent, micros));
         }
     }
 

@@ -91,6 +91,15 @@ macro_rules! ec2_ids {
             /// The id whose digits are the low 68 bits of `bits`.
             #[must_use]
             pub const fn from_bits(bits: u128) -> Self { Self(nine_bytes(bits)) }
+            /// Its digits, two in a byte; the first byte has but one.
+            #[must_use]
+            pub const fn to_bytes(self) -> [u8; 9] { self.0 }
+            /// The id of these digits; where the first byte has two, the first of them is left out.
+            #[must_use]
+            pub const fn from_bytes(mut bytes: [u8; 9]) -> Self {
+                bytes[0] &= 0xf;
+                Self(bytes)
+            }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -221,6 +230,12 @@ macro_rules! elb_ids {
             /// The id whose digits are `bits`.
             #[must_use]
             pub const fn from_bits(bits: u64) -> Self { Self(bits.to_be_bytes()) }
+            /// Its digits, two in a byte.
+            #[must_use]
+            pub const fn to_bytes(self) -> [u8; 8] { self.0 }
+            /// The id of these digits.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 8]) -> Self { Self(bytes) }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{:016x}", bits(&self.0)) }

@@ -176,7 +176,7 @@ async fn send(
     }
     recording.read_clock();
     recording.hop_at(Hop::pass(HopKind::Link, HopId::Link(found.link.id), 0), sent_on);
-    recording.detail(&told_of(&chosen.agent));
+    recording.carried_by(chosen.agent.id(), chosen.agent.round_trip_micros());
     Some(match exchanged {
         Ok((mut response, key)) => {
             let receipt = response.headers_mut().remove(&RECEIPT).and_then(|value| Receipt::of(&value).ok());
@@ -189,11 +189,6 @@ async fn send(
         }
         Err(failure) => Err(fail(&failure, found, recording)),
     })
-}
-
-/// Who carried it, and how far away that is.
-fn told_of(agent: &AgentLane) -> String {
-    format!("by {}, round trip {:.1} ms", agent.id(), f64::from(agent.round_trip_micros()) / 1e3)
 }
 
 /// Records what the agent did.

@@ -4,12 +4,15 @@
 //!
 //! Nothing of a token, a key or an API is in either.
 
+mod raw;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -33,11 +36,15 @@ pub(crate) static RECEIPT: HeaderName = HeaderName::from_static("tidegate-receip
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
+/// Bytes of most notes.
+const NOTE_BYTES_USUAL: usize = 512;
+
 /// A header's value that says this.
 fn write(said: &impl Serialize) -> HeaderValue {
     // Neither can fail: nothing here has a form of its own, and Base64 is visible ASCII.
-    let bytes = postcard::to_stdvec(said).unwrap_or_default();
-    HeaderValue::from_str(&STANDARD_NO_PAD.encode(bytes)).unwrap_or_else(|_| HeaderValue::from_static(""))
+    let bytes = postcard::to_extend(said, Vec::with_capacity(NOTE_BYTES_USUAL)).unwrap_or_default();
+    let text = Bytes::from(STANDARD_NO_PAD.encode(bytes));
+    HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 fn read<T: DeserializeOwned>(value: &HeaderValue) -> Result<T, Unreadable> {
@@ -89,10 +96,13 @@ enum Greets {
 pub(crate) struct Waybill {
     link: LinkName,
     /// The listener behind the link.
+    #[serde(with = "raw")]
     pub(crate) listener: ListenerId,
     /// The interface of the link that it leaves from; a link of version 1 has none.
+    #[serde(with = "raw::optional")]
     pub(crate) from: Option<NetworkInterfaceId>,
     /// The interface of the node that it enters.
+    #[serde(with = "raw")]
     pub(crate) node: NetworkInterfaceId,
     greets: Greets,
     /// What is left of the integration's time, in milliseconds.
@@ -165,13 +175,13 @@ impl Waybill {
 enum About {
     Nothing,
     Link(LinkName),
-    Interface(NetworkInterfaceId),
-    NetworkAcl(NetworkAclId),
-    RouteTable(RouteTableId),
-    LoadBalancer(LoadBalancerId),
-    Listener(ListenerId),
-    Rule(ListenerId, Option<ListenerRuleId>),
-    TargetGroup(TargetGroupId),
+    Interface(#[serde(with = "raw")] NetworkInterfaceId),
+    NetworkAcl(#[serde(with = "raw")] NetworkAclId),
+    RouteTable(#[serde(with = "raw")] RouteTableId),
+    LoadBalancer(#[serde(with = "raw")] LoadBalancerId),
+    Listener(#[serde(with = "raw")] ListenerId),
+    Rule(#[serde(with = "raw")] ListenerId, #[serde(with = "raw::optional")] Option<ListenerRuleId>),
+    TargetGroup(#[serde(with = "raw")] TargetGroupId),
     Target(Ipv4Addr, u16),
 }
 
@@ -256,37 +266,56 @@ impl Step {
     }
 }
 
+/// Who opens a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Opener {
+    Gone,
+    Interface(#[serde(with = "raw")] NetworkInterfaceId),
+    Address(Ipv4Addr),
+}
+
 /// Who opens a connection, and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct LegTold {
-    from: Option<Result<NetworkInterfaceId, Ipv4Addr>>,
+    from: Opener,
+    #[serde(with = "raw::optional")]
     to: Option<NetworkInterfaceId>,
     to_address: Ipv4Addr,
     port: u16,
+    #[serde(with = "raw::optional")]
     deciding_rule: Option<SecurityGroupRuleId>,
+    #[serde(with = "raw::optional")]
     nearest_rule: Option<SecurityGroupRuleId>,
 }
 
-impl From<Leg> for LegTold {
-    fn from(Leg { from, to, to_address, port, deciding_rule, nearest_rule }: Leg) -> Self {
+impl LegTold {
+    const fn of(Leg { from, to, to_address, port, deciding_rule, nearest_rule }: Leg) -> Self {
         let from = match from {
-            Sender::Interface(id) => Some(Ok(id)),
-            Sender::Address(address) => Some(Err(address)),
-            Sender::Gone => None,
+            Sender::Interface(id) => Opener::Interface(id),
+            Sender::Address(address) => Opener::Address(address),
+            Sender::Gone => Opener::Gone,
         };
         Self { from, to, to_address, port, deciding_rule, nearest_rule }
+    }
+
+    const fn leg(self) -> Leg {
+        let Self { from, to, to_address, port, deciding_rule, nearest_rule } = self;
+        let from = match from {
+            Opener::Interface(id) => Sender::Interface(id),
+            Opener::Address(address) => Sender::Address(address),
+            Opener::Gone => Sender::Gone,
+        };
+        Leg { from, to, to_address, port, deciding_rule, nearest_rule }
     }
 }
 
-impl From<LegTold> for Leg {
-    fn from(LegTold { from, to, to_address, port, deciding_rule, nearest_rule }: LegTold) -> Self {
-        let from = match from {
-            Some(Ok(id)) => Sender::Interface(id),
-            Some(Err(address)) => Sender::Address(address),
-            None => Sender::Gone,
-        };
-        Self { from, to, to_address, port, deciding_rule, nearest_rule }
-    }
+/// The network side of a step: steps of one connection have the same, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum LegNoted {
+    None,
+    /// That of the last step that had one.
+    Same,
+    Of(LegTold),
 }
 
 /// One step of the private side.
@@ -296,7 +325,7 @@ struct HopTold {
     about: About,
     micros: u32,
     reason: Option<Word>,
-    leg: Option<LegTold>,
+    leg: LegNoted,
     status: Option<u16>,
 }
 
@@ -349,9 +378,15 @@ impl Receipt {
         details: impl Iterator<Item = (usize, &'r str)>,
         (ended, revision): (Result<(), Refused>, u64),
     ) -> Self {
+        let mut last = None;
         let hops = hops.filter_map(|hop| {
-            let step = Step::of(hop.kind)?;
-            let (about, leg) = (hop.id.into(), hop.leg.map(LegTold::from));
+            let (step, about) = (Step::of(hop.kind)?, hop.id.into());
+            let leg = match hop.leg {
+                None => LegNoted::None,
+                same if same == last => LegNoted::Same,
+                Some(leg) => LegNoted::Of(LegTold::of(leg)),
+            };
+            last = hop.leg.or(last);
             Some(HopTold { step, about, micros: hop.micros, reason: hop.reason.map(Word), leg, status: hop.status })
         });
         let details = details.filter_map(|(at, text)| Some((u8::try_from(at).ok()?, text.to_owned())));
@@ -381,13 +416,20 @@ impl Receipt {
 
     /// The steps, each with what it has to say beyond its ids. Times are of the private side.
     pub(crate) fn hops(&self) -> impl Iterator<Item = (Hop, Option<&str>)> {
-        (0u8..).zip(&self.hops).map(|(at, told)| {
+        let mut last = None;
+        (0u8..).zip(&self.hops).map(move |(at, told)| {
             let hop = match told.reason {
                 Some(Word(reason)) => Hop::stop(told.step.kind(), told.about.into(), reason, told.micros),
                 None => Hop::pass(told.step.kind(), told.about.into(), told.micros),
             };
             let detail = self.details.iter().find(|(of, _)| *of == at).map(|(_, text)| text.as_str());
-            (Hop { leg: told.leg.map(Leg::from), status: told.status, ..hop }, detail)
+            let leg = match told.leg {
+                LegNoted::None => None,
+                LegNoted::Same => last,
+                LegNoted::Of(leg) => Some(leg.leg()),
+            };
+            last = leg.or(last);
+            (Hop { leg, status: told.status, ..hop }, detail)
         })
     }
 

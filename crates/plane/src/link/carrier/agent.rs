@@ -420,7 +420,6 @@ struct Busy {
 impl Lasting for Busy {
     fn over(&self) {
         self.count.busy.fetch_sub(1, Ordering::Relaxed);
-        self.count.changed.notify_waiters();
         self._other.lock().take();
     }
 
@@ -435,7 +434,10 @@ impl Count {
     /// A request began; `other` lasts as long as it does.
     pub(crate) fn begin(self: &Arc<Self>, other: Option<Guard>) -> Guard {
         self.busy.fetch_add(1, Ordering::Relaxed);
-        self.changed.notify_waiters();
+        // The fewer are under way, the fewer are wanted: an end says nothing.
+        if self.wanted() > 0 {
+            self.changed.notify_waiters();
+        }
         Guard::new(Arc::new(Busy { count: Arc::clone(self), _other: Mutex::new(other) }))
     }
 
