@@ -2,7 +2,13 @@
 them where no agent is."""
 
 import atexit
+import json
+import os
+import shutil
+import socket
+import tempfile
 import time
+from pathlib import Path
 
 import harness
 import build  # harness finds it
@@ -95,6 +101,47 @@ def test_an_agent_that_goes_down_in_order_finishes_what_is_under_way():
     until("it carries again", lambda: scene.get().status == 200, 20)
 
 
+def doctor(agent, directory=None, **env):
+    """An examination of the link by the agent's directory, or a copy of it, with these variables beside."""
+    words = [harness.binary(), "doctor", "--link", "--data-dir", directory or agent.directory, "--output", "json"]
+    return harness.command(words, harness.environment() | env, check=False)
+
+
+def test_an_examination_says_that_the_agent_reaches_its_gateway():
+    scene = shared()
+    done = doctor(scene.agent)
+    equal(done.returncode, 0, done.stdout + done.stderr)
+    equal(done.json["ok"], True, done.stdout)
+    equal([step["name"] for step in done.json["steps"]], ["directory", "clock", "name", "connection", "handshake"])
+    equal([step for step in done.json["steps"] if not step["ok"]], [])
+    assert scene.agent.id in done.json["steps"][0]["detail"], done.stdout
+
+
+def test_an_examination_takes_no_proxy_to_this_machine_and_names_a_dead_one_elsewhere():
+    scene = shared()
+    with socket.socket() as taken:
+        # Bound and never listening: whoever dials it is refused, and nobody else has the port meanwhile.
+        taken.bind(("127.0.0.1", 0))
+        dead = "http://127.0.0.1:%d" % taken.getsockname()[1]
+        done = doctor(scene.agent, HTTPS_PROXY=dead)
+        equal(done.returncode, 0, done.stdout + done.stderr)
+        said = {step["name"]: step["detail"] for step in done.json["steps"]}
+        assert said["connection"].endswith("directly"), said
+        # The same directory, of an agent whose gateway is on another machine: the proxy is dialled, and nothing else.
+        far = tempfile.mkdtemp(dir=scene.agent.scratch)
+        for name in os.listdir(scene.agent.directory):
+            if name.endswith((".json", ".pem")):
+                shutil.copy(os.path.join(scene.agent.directory, name), far)
+        kept = json.loads(Path(far, "agent.json").read_text())
+        kept["gateways"] = ["gateway.invalid:443"]
+        Path(far, "agent.json").write_text(json.dumps(kept))
+        done = doctor(scene.agent, far, HTTPS_PROXY=dead)
+    equal(done.returncode, 4, done.stdout + done.stderr)
+    failed = [step for step in done.json["steps"] if not step["ok"]]
+    equal([step["name"] for step in failed], ["connection"], done.stdout)
+    assert "by the proxy" in failed[0]["detail"] and "HTTPS_PROXY" in failed[0]["remedy"], failed
+
+
 def test_agents_are_listed_and_one_that_is_revoked_is_shut_out_within_a_second():
     scene = shared()
     second = Agent(scene.server, scene.stack["vpc"])
@@ -113,6 +160,11 @@ def test_agents_are_listed_and_one_that_is_revoked_is_shut_out_within_a_second()
         until("it is shut out", is_out, 5)
         assert time.monotonic() - began < 5
         equal(scene.get().status, 200)
+        done = doctor(second)
+        equal(done.returncode, 4, done.stdout + done.stderr)
+        failed = [step for step in done.json["steps"] if not step["ok"]]
+        equal([step["name"] for step in failed], ["handshake"], done.stdout)
+        assert "let this agent go" in failed[0]["detail"] and "revoked" in failed[0]["remedy"], failed
     finally:
         second.close()
 

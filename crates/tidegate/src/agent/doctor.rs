@@ -85,6 +85,7 @@ async fn reach(identity: &Identity, gateway: &str, steps: &mut Vec<Step>) {
         Ok(stream) => stream,
         Err(error) => {
             let remedy = match error.kind() {
+                _ if is_by_proxy => "mend HTTPS_PROXY or its proxy, or name the gateway in NO_PROXY",
                 io::ErrorKind::ConnectionRefused => "start the gateway with --link HOST:PORT at that address",
                 _ => "let this host connect to that port; through a proxy, set HTTPS_PROXY",
             };
