@@ -83,9 +83,12 @@ class Process:
 
     def first_line(self):
         deadline, read = time.monotonic() + self.ready_s, b""
+        # Whatever number the pipe has: a script may have more than a thousand files open.
+        comes = select.poll()
+        comes.register(self.process.stdout, select.POLLIN)
         while not read.endswith(b"\n"):
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+            if left <= 0 or not comes.poll(left * 1000):
                 break
             more = os.read(self.process.stdout.fileno(), 4096)
             if not more:
