@@ -29,8 +29,8 @@ def plugins():
 class Terraform:
     """A copy of an example in a scratch directory, with a server and a CLI configuration of its own."""
 
-    def __init__(self, *sources):
-        """`sources` are directories whose configuration is put together; a name alone is that of an example."""
+    def __init__(self, *sources, server=None):
+        """`sources` are directories whose configuration is put together; a name alone is that of an example. The server is the script's, or another."""
         if not shutil.which("terraform"):
             harness.missing("terraform is not on PATH")
         mirror = plugins()
@@ -49,7 +49,7 @@ class Terraform:
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
         }
-        self.on(harness.server())
+        self.on(server or harness.server())
 
     def on(self, server):
         """Meets this server from now on."""

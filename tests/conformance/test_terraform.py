@@ -1,11 +1,17 @@
-"""The HTTP API example with Terraform: apply, an empty plan, traffic, a change in place, an empty plan, destroy."""
+"""The HTTP API example with Terraform: apply, an empty plan, traffic, a change in place, an empty plan, destroy. From the change on an agent carries the VPC.
+With HOSTS=1, in a network namespace of the script's own, there are two agents, each with its target on a host of its own."""
 
+import atexit
 import json
 import os
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import harness
+from agents import Agent
 from harness import equal
+from hosts import GATEWAY, Host, Middle
 from terraform import Terraform
 
 DOMAIN = "orders.example.com"
@@ -17,12 +23,29 @@ _work = None
 
 
 class Work(Terraform):
-    """The example with a certificate for its domain name."""
+    """The example with a certificate for its domain name, and a server that agents may come to."""
 
     def __init__(self):
-        super().__init__("http-api")
+        self.agents, self.programs, self.hosts = [], [], []
+        atexit.register(self.close)
+        if os.environ.get("HOSTS"):
+            middle = Middle()
+            self.hosts = [Host(middle, 0, []), Host(middle, 1, []), middle]
+        link = f"{GATEWAY}:0" if self.hosts else "127.0.0.1:0"
+        self.own = harness.Server(args=["--link", link], config="[timeouts]\nblocked_connect = \"200ms\"\n")
+        super().__init__("http-api", server=self.own)
         self.env |= {"TF_VAR_certificate": self.certificate(DOMAIN), "TF_VAR_issuer": ISSUER}
         self.run("init", "-no-color")
+
+    def close(self):
+        for agent in self.agents:
+            agent.close()
+        for program in self.programs:
+            program.kill()
+            program.wait()
+        self.own.close()
+        for host in self.hosts:
+            host.close()
 
 
 def work():
@@ -40,6 +63,30 @@ def attach():
         work().server.tidegate("attach", *where, f"{address}:{out['target_port']}", backend.address)
     waiter = work().aws.elbv2.get_waiter("target_in_service")
     waiter.wait(TargetGroupArn=out["target_group_arn"], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+
+def cross():
+    """Has agents carry the VPC: they serve the targets from now on, and the server none of them."""
+    out, hosts = work().outputs(), work().hosts[:2]
+    for address in out["target_ips"]:
+        work().server.tidegate("detach", "--vpc", out["vpc_id"], f"{address}:{out['target_port']}")
+    prefixes = [host.prefix() for host in hosts] or [[]]
+    work().agents += [Agent(work().server, out["vpc_id"], prefix=prefix) for prefix in prefixes]
+    for number, address in enumerate(out["target_ips"]):
+        agent = work().agents[number % len(work().agents)]
+        words = [*agent.prefix, sys.executable, str(harness.ROOT / "examples" / "backend.py"), "--name", f"tf-{number}"]
+        program = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        work().programs.append(program)
+        where = ["--vpc", out["vpc_id"], "--security-group", out["target_security_group_id"]]
+        served = program.stdout.readline().removeprefix("listening on ").strip()
+        agent.tidegate("attach", *where, f"{address}:{out['target_port']}", served)
+    crossed = [agent.id for agent in work().agents]
+
+    def is_carried():
+        answer = harness.request(work().server.api, urlsplit(out["invoke_url_path"]).path + "/hello")
+        return answer.status == 200 and any(agent in str(work().server.explain(answer.id).json) for agent in crossed)
+
+    harness.until("requests cross the link", is_carried, 60)
 
 
 def by_domain(path):
@@ -88,6 +135,13 @@ def test_requests_reach_the_targets_in_both_forms():
     calls_pass(1)
 
 
+def test_agents_carry_it_from_now_on():
+    if _work is None:
+        raise harness.Skip("nothing was applied")
+    cross()
+    calls_pass(1)
+
+
 def test_a_revision_changes_everything_in_place_and_replaces_nothing():
     if _work is None:
         raise harness.Skip("nothing was applied")
@@ -99,8 +153,12 @@ def test_destroy_leaves_nothing():
     if _work is None:
         raise harness.Skip("nothing was applied")
     out = work().outputs()
-    for address in out["target_ips"]:
-        work().server.tidegate("detach", "--vpc", out["vpc_id"], f"{address}:{out['target_port']}")
+    for number, address in enumerate(out["target_ips"]):
+        agent = work().agents[number % len(work().agents)]
+        agent.tidegate("detach", "--vpc", out["vpc_id"], f"{address}:{out['target_port']}")
+    for agent in work().agents:
+        work().server.tidegate("agent", "revoke", agent.id)
+        work().server.tidegate("agent", "forget", agent.id)
     work().destroy()
     for backend in work().backends:
         backend.kill()

@@ -22,6 +22,7 @@ provider "aws" {
     apigatewayv2 = var.endpoint
     ec2          = var.endpoint
     elbv2        = var.endpoint
+    iam          = var.endpoint
     logs         = var.endpoint
     sts          = var.endpoint
   }

@@ -21,6 +21,7 @@ provider "aws" {
     acm   = var.endpoint
     ec2   = var.endpoint
     elbv2 = var.endpoint
+    iam   = var.endpoint
     sts   = var.endpoint
   }
 

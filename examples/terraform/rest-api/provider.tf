@@ -21,6 +21,7 @@ provider "aws" {
     apigateway = var.endpoint
     ec2        = var.endpoint
     elbv2      = var.endpoint
+    iam        = var.endpoint
     logs       = var.endpoint
     sts        = var.endpoint
   }
