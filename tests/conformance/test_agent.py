@@ -2,6 +2,7 @@
 them where no agent is."""
 
 import atexit
+import gzip
 import json
 import os
 import shutil
@@ -21,7 +22,9 @@ class Scene:
 
     def __init__(self):
         self.agent, self.backends = None, []
-        self.server = harness.Server(args=["--link", "127.0.0.1:0"], config="[timeouts]\nblocked_connect = \"2s\"\n")
+        self.buckets = tempfile.mkdtemp(prefix="tidegate-buckets-")
+        args = ["--link", "127.0.0.1:0", "--s3-root", self.buckets]
+        self.server = harness.Server(args=args, config="[timeouts]\nblocked_connect = \"2s\"\n")
         atexit.register(self.close)
         self.aws = self.server.clients()
         self.stack = build.build(self.aws, name="orders")
@@ -44,6 +47,7 @@ class Scene:
         for backend in self.backends:
             backend.kill()
         self.server.close()
+        shutil.rmtree(self.buckets, ignore_errors=True)
 
 
 shared = harness.once(Scene)
@@ -97,6 +101,62 @@ def test_an_agent_that_goes_down_in_order_finishes_what_is_under_way():
     scene = shared()
     scene.agent.stop()
     equal(scene.agent.process.returncode, 0, scene.agent.tail())
+    scene.agent.start()
+    until("it carries again", lambda: scene.get().status == 200, 20)
+
+
+def count(scene, name):
+    """A count of the server's page of metrics, of all series together."""
+    lines = harness.request(scene.server.api, "/metrics").text.splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"tidegate_{name}") and not line.startswith("#"))
+
+
+def test_logs_of_what_an_agent_carried_come_out_at_the_gateway():
+    scene = shared()
+    wanted = {"enabled": "true", "bucket": "my-logs", "prefix": "shop"}
+    pairs = [{"Key": f"access_logs.s3.{key}", "Value": value} for key, value in wanted.items()]
+    scene.aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=scene.stack["lb"], Attributes=pairs)
+    until("lines come", lambda: scene.get().status == 200 and count(scene, "load_balancer_log_lines_taken_total"), 20)
+    said = {"ResourceType": "VPC", "ResourceIds": [scene.stack["vpc"]], "MaxAggregationInterval": 60, "TrafficType": "ALL"}
+    fields = ["interface-id", "flow-direction", "dstport", "action", "bytes"]
+    said["LogFormat"] = " ".join(f"${{{field}}}" for field in fields)
+    role = "arn:aws:iam::000000000000:role/flows"
+    made = scene.aws.ec2.create_flow_logs(**said, LogGroupName="/tidegate/flows", DeliverLogsPermissionArn=role)
+    equal(made["Unsuccessful"], [])
+    bucket = {"LogDestinationType": "s3", "LogDestination": "arn:aws:s3:::my-flows/net/"}
+    equal(scene.aws.ec2.create_flow_logs(**said, **bucket)["Unsuccessful"], [])
+    # What was open before is not told of.
+    scene.agent.stop()
+    scene.agent.start()
+    until("it carries again", lambda: scene.get().status == 200, 20)
+    for _ in range(20):
+        equal(scene.get("/counted", headers={"User-Agent": 'a "quoted" \\ agent'}).status, 200)
+    scene.agent.stop()
+    equal(scene.agent.process.returncode, 0, scene.agent.tail())
+
+    def records():
+        found = []
+        for stream in scene.aws.logs.describe_log_streams(logGroupName="/tidegate/flows")["logStreams"]:
+            name = stream["logStreamName"]
+            events = scene.aws.logs.get_log_events(logGroupName="/tidegate/flows", logStreamName=name, startFromHead=True)["events"]
+            found += [dict(zip(fields, event["message"].split(" "), strict=True)) | {"stream": name} for event in events]
+        return found
+
+    def ways(port):
+        return {one["flow-direction"] for one in records() if one["dstport"] == port and one["action"] == "ACCEPT"}
+
+    until("what the agent carried is told", lambda: ways("80") == ways("8080") == {"egress", "ingress"}, 20)
+    told = records()
+    assert all(one["stream"] == f"{one['interface-id']}-all" for one in told), told
+    assert any(int(one["bytes"]) > 1000 for one in told if one["dstport"] == "8080" and one["bytes"] != "-"), told
+    scene.server.tidegate("tick", "300")
+    equal(len(records()), len(told), "the gateway tells nothing of it again")
+    lines = [line for path in Path(scene.buckets, "my-logs").rglob("*.gz") for line in gzip.open(path, "rt").read().splitlines()]
+    counted = [line for line in lines if "/counted HTTP/1.1" in line]
+    equal(len(counted), 20, str(lines))
+    assert all(r'"a \x22quoted\x22 \x5C agent"' in line and scene.stack["tg"] in line for line in counted), counted
+    assert list(Path(scene.buckets, "my-flows", "net").rglob("*.gz")), "flow logs have files too"
+    equal((count(scene, "load_balancer_log_lines_dropped_total"), count(scene, "access_log_lines_dropped_total")), (0, 0))
     scene.agent.start()
     until("it carries again", lambda: scene.get().status == 200, 20)
 

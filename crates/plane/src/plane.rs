@@ -353,8 +353,7 @@ impl Plane {
         self.0.stopping.send_replace(true);
         self.0.connections.begin_drain();
         let ended = tokio::time::timeout(deadline, self.0.connections.ended()).await;
-        let flows = Arc::clone(&self.0.shared.world.load().flows);
-        flows::write(&self.0.shared, &flows, true);
+        flows::write_all(&self.0.shared);
         Drained { cut: if ended.is_ok() { 0 } else { self.0.connections.open() } }
     }
 }

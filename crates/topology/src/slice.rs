@@ -1,5 +1,5 @@
 //! What an agent has to know to carry its VPC: the slice of a realm that this VPC is, as an estate of its own. Nothing of another VPC is in
-//! it, and no API, key, domain, log or token.
+//! it, and no API, key, domain, log group or token. Flow logs are, since it is the agent that sees what they tell of.
 //!
 //! It shares its resources with the estate that it is cut from, so that two slices are compared by what they do not share.
 
@@ -9,6 +9,7 @@ use crate::arn::ElbResource;
 use crate::estate::RealmEstate;
 use crate::id::{AgentId, CertificateId, PrefixListId, TrustStoreId, VpcId};
 use crate::resource::agent::Standing;
+use crate::resource::flow_log::FlowSource;
 use crate::resource::listener::Listener;
 use crate::resource::routing::RouteTable;
 use crate::resource::security_group::RulePeer;
@@ -34,6 +35,11 @@ pub fn slice(estate: &RealmEstate, id: AgentId) -> RealmEstate {
     own.attachments = estate.attachments.filtered(|(interface, _), attachment| {
         attachment.agent == Some(id) && own.network_interfaces.contains(interface)
     });
+    own.flow_logs = estate.flow_logs.filtered(|_, log| match log.source {
+        FlowSource::Vpc(of) => of == vpc,
+        FlowSource::Subnet(of) => own.subnets.contains(&of),
+        FlowSource::Interface(of) => own.network_interfaces.contains(&of),
+    });
     // Decided for every table: what is not named above stays where it is.
     let RealmEstate {
         vpcs: _,
@@ -55,6 +61,7 @@ pub fn slice(estate: &RealmEstate, id: AgentId) -> RealmEstate {
         vpc_links_v1: _,
         certificates: _,
         attachments: _,
+        flow_logs: _,
         agents: _,
         // Sockets of the gateway's machine.
         listener_sockets: _,
@@ -67,7 +74,6 @@ pub fn slice(estate: &RealmEstate, id: AgentId) -> RealmEstate {
         addresses: _,
         vpc_endpoints: _,
         // Of the gateway.
-        flow_logs: _,
         log_groups: _,
         apis: _,
         routes: _,

@@ -8,14 +8,18 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use topology::id::TargetGroupId;
+use topology::id::{LogGroupName, TargetGroupId};
 use topology::observed::{Health, TargetKey, Unhealthy};
+use topology::snapshot::logs::LogKind;
 
 /// The version of the protocol that this program speaks.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The oldest one that it speaks too.
 pub const VERSION_LEAST: u16 = 1;
+
+/// From which one on an agent tells lines of logs.
+pub const VERSION_OF_LINES: u16 = 2;
 
 /// Bytes before a frame that tell how long it is.
 const PREFIX_BYTES: usize = 4;
@@ -60,6 +64,8 @@ pub enum FromAgent {
         /// The signing request (PKCS #10), in Base64.
         csr: String,
     },
+    /// Lines of logs: wants a [`FromGateway::Logged`] before the next ones.
+    Lines(LinesTold),
     /// It is going down: it wants no request any more.
     Draining,
 }
@@ -102,6 +108,11 @@ pub enum FromGateway {
         chain: String,
         /// The generation that it is of.
         generation: u64,
+    },
+    /// Lines are where they belong.
+    Logged {
+        /// Of which message.
+        number: u64,
     },
     /// The gateway is going down: what is under way ends, and then the connections do.
     Closing,
@@ -186,6 +197,75 @@ pub enum FactTold {
         /// Whether it gets fewer requests for that.
         is_mitigated: bool,
     },
+}
+
+/// Lines of logs that the data plane of an agent wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinesTold {
+    /// One more than that of the message before, in one run of the agent. One that is told again, as in another session, counts once.
+    pub number: u64,
+    /// In the order in which they were written.
+    pub lines: Vec<LineTold>,
+    /// How many for files were dropped since the message before.
+    pub dropped_files: u64,
+    /// How many for log groups.
+    pub dropped_events: u64,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum LineTold {
+    /// Of files in a bucket.
+    File {
+        /// What the log tells of.
+        kind: KindTold,
+        /// Whose it is: `app/NAME/ID`, `net/NAME/ID`, or the id of a flow log.
+        of: String,
+        /// The address of the node that it is of; unspecified where it is of none.
+        node: Ipv4Addr,
+        /// The line, without a line end.
+        text: String,
+    },
+    /// Of a log group.
+    Event {
+        /// Which one.
+        group: LogGroupName,
+        /// Its stream.
+        stream: String,
+        /// When, in milliseconds since 1970.
+        at_unix_ms: u64,
+        /// The line, without a line end.
+        text: String,
+    },
+}
+
+/// What a log tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KindTold {
+    /// Requests.
+    Access,
+    /// Connections that a network load balancer decrypts.
+    Decrypted,
+    /// Connections of clients.
+    Connections,
+    /// Probes.
+    HealthChecks,
+    /// Connections of interfaces.
+    Flows,
+}
+
+impl From<LogKind> for KindTold {
+    fn from(kind: LogKind) -> Self {
+        match kind {
+            LogKind::Access => Self::Access,
+            LogKind::Decrypted => Self::Decrypted,
+            LogKind::Connections => Self::Connections,
+            LogKind::HealthChecks => Self::HealthChecks,
+            LogKind::Flows => Self::Flows,
+        }
+    }
 }
 
 /// A target.

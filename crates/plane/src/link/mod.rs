@@ -5,6 +5,7 @@
 
 mod arrive;
 pub mod carrier;
+pub mod lines;
 pub mod message;
 pub(crate) mod parcel;
 mod remote;

@@ -29,6 +29,7 @@ use crate::http::body::{Progress, RequestBody};
 use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, LINK_GRACE};
 use crate::shared::Shared;
 use crate::trace::Recording;
+use crate::world::RealmWorld;
 
 /// The way that a request takes.
 struct Chosen<'w> {
@@ -119,7 +120,7 @@ fn lane(shared: &Shared, fabric: &Fabric, (vpc, zone): (VpcId, &Zone), turn: usi
     busy
 }
 
-/// Asks leave for the way into the node, by the gateway's own state.
+/// Asks leave for the way into the node, by the gateway's own state. What is let in is noted for flow logs where it enters, by the agent.
 async fn judge(
     shared: &Shared,
     course: &Course<'_>,
@@ -127,18 +128,21 @@ async fn judge(
     recording: &mut Recording,
 ) -> Result<Leave, Refused> {
     let (realm, node, port) = (course.realm, chosen.node.interface, found.listener.port);
+    let fabric = &*realm.snapshot.fabric;
     match (chosen.from, found.link.service) {
-        (Some((from, interface)), _) => match dial::ask(realm.net(), from, Destination::Interface(node), port) {
+        (Some((from, interface)), _) => match dial::ask(fabric, from, Destination::Interface(node), port) {
             Ok(permit) => Ok(*permit.leave()),
             Err(denial) => {
+                note(realm, End::Interface(from), (node, port));
                 recording.pass(HopKind::Link, HopId::Link(found.link.id));
                 Err(denied(shared, realm, (interface, denial), course.timeout, recording).await)
             }
         },
         (None, Some(service)) if service.is_judged => {
-            match dial::enter(realm.net(), End::Address(SERVICE_ADDRESS), node, port) {
+            match dial::enter(fabric, End::Address(SERVICE_ADDRESS), node, port) {
                 Ok(leave) => Ok(leave),
                 Err(denial) => {
+                    note(realm, End::Address(SERVICE_ADDRESS), (node, port));
                     recording.pass(HopKind::Link, HopId::Link(found.link.id));
                     Err(dropped(shared, *denial, course.timeout, recording).await)
                 }
@@ -146,6 +150,12 @@ async fn judge(
         }
         (None, _) => Ok(dial::enter_unjudged(&realm.snapshot.fabric, SERVICE_ADDRESS, node, port)),
     }
+}
+
+/// Notes for flow logs what is not let in, which no agent sees.
+fn note(realm: &RealmWorld, from: End, (node, port): (InterfaceIndex, u16)) {
+    // The answer is known.
+    let _ = dial::enter(realm.net(), from, node, port);
 }
 
 /// What comes of a request that an agent is given; `None` where it had no connection after all, and the request is as it was.

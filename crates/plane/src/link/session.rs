@@ -6,10 +6,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::message::{FactTold, FromAgent, FromGateway, Hello, Refusal, Slice, VERSION, VERSION_LEAST, Welcome};
+use super::message::{
+    FactTold, FromAgent, FromGateway, Hello, LinesTold, Refusal, Slice, VERSION, VERSION_LEAST, VERSION_OF_LINES,
+    Welcome,
+};
 use crate::limits::{
-    LINK_ANSWER_TIMEOUT, LINK_CALLS_MAX, LINK_DEAD_AFTER, LINK_FACTS_MAX, LINK_GREETING_TIMEOUT, LINK_PING_INTERVAL,
-    LINK_UNSENT_MAX,
+    LINK_ANSWER_TIMEOUT, LINK_CALLS_MAX, LINK_DEAD_AFTER, LINK_FACTS_MAX, LINK_GREETING_TIMEOUT, LINK_LINES_MAX,
+    LINK_PING_INTERVAL, LINK_UNSENT_MAX,
 };
 
 /// Why a session is over.
@@ -107,6 +110,8 @@ pub enum AgentEvent {
         /// Its body.
         body: String,
     },
+    /// Lines of its logs, which are to be answered by [`GatewaySession::logged`].
+    Lines(LinesTold),
     /// It wants another certificate.
     Renews(String),
     /// It wants no request any more.
@@ -123,6 +128,8 @@ pub struct GatewaySession {
     pulse: Pulse,
     began: Duration,
     phase: Phase,
+    /// The version that both speak.
+    version: u16,
     calls: usize,
     says: VecDeque<FromGateway>,
     events: VecDeque<AgentEvent>,
@@ -148,6 +155,7 @@ impl GatewaySession {
             pulse: Pulse::new(now),
             began: now,
             phase: Phase::Greeting,
+            version: VERSION_LEAST,
             calls: 0,
             says: VecDeque::new(),
             events: VecDeque::new(),
@@ -171,7 +179,7 @@ impl GatewaySession {
                     });
                     return Ok(());
                 }
-                self.phase = Phase::Asking;
+                (self.phase, self.version) = (Phase::Asking, VERSION.min(newest));
                 self.events.push_back(AgentEvent::Came(hello));
             }
             (Phase::Greeting, _) => return Err(Over::Broken("the first message is no greeting")),
@@ -194,6 +202,10 @@ impl GatewaySession {
                 self.calls += 1;
                 self.events.push_back(AgentEvent::Called { number, path, body });
             }
+            (Phase::Open, FromAgent::Lines(LinesTold { lines, .. })) if lines.len() > LINK_LINES_MAX => {
+                return Err(Over::Broken("a message tells too many lines"));
+            }
+            (Phase::Open, FromAgent::Lines(lines)) => self.events.push_back(AgentEvent::Lines(lines)),
             (Phase::Open, FromAgent::Renew { csr }) => self.events.push_back(AgentEvent::Renews(csr)),
             (Phase::Open, FromAgent::Draining) => self.events.push_back(AgentEvent::Draining),
         }
@@ -214,7 +226,7 @@ impl GatewaySession {
     pub fn welcome(&mut self, program: String, cookie_key: String) {
         if self.phase == Phase::Asking {
             self.phase = Phase::Open;
-            self.says.push_back(FromGateway::Welcome(Welcome { version: VERSION, program, cookie_key }));
+            self.says.push_back(FromGateway::Welcome(Welcome { version: self.version, program, cookie_key }));
         }
     }
 
@@ -245,6 +257,14 @@ impl GatewaySession {
     pub fn answer(&mut self, number: u64, (status, body): (u16, String)) {
         self.calls = self.calls.saturating_sub(1);
         self.says.push_back(FromGateway::Answer { number, status, body });
+    }
+
+    /// Says that the lines of this message are where they belong.
+    ///
+    /// # Errors
+    /// Why the session is over.
+    pub fn logged(&mut self, number: u64) -> Result<(), Over> {
+        self.say(FromGateway::Logged { number })
     }
 
     /// Says another certificate.
@@ -314,6 +334,8 @@ pub enum GatewayEvent {
         /// The body.
         body: String,
     },
+    /// The lines of this message are where they belong.
+    Logged(u64),
     /// Another certificate.
     Renewed {
         /// The certificate and what vouches for it.
@@ -334,6 +356,8 @@ pub struct AgentSession {
     began: Duration,
     phase: Phase,
     known: u64,
+    /// The version that both speak, once the gateway has welcomed.
+    version: u16,
     /// The revision whose parts come in now.
     coming: Option<u64>,
     says: VecDeque<FromAgent>,
@@ -350,6 +374,7 @@ impl AgentSession {
             began: now,
             phase: Phase::Greeting,
             known,
+            version: VERSION_LEAST,
             coming: None,
             says: VecDeque::from([FromAgent::Hello(hello)]),
             events: VecDeque::new(),
@@ -368,7 +393,7 @@ impl AgentSession {
                 if !(VERSION_LEAST..=VERSION).contains(&welcome.version) {
                     return Err(Over::NoVersion(welcome.version, welcome.version));
                 }
-                self.phase = Phase::Open;
+                (self.phase, self.version) = (Phase::Open, welcome.version);
                 self.events.push_back(GatewayEvent::Welcomed(welcome));
             }
             (_, FromGateway::Ping { number }) => self.say(FromAgent::Pong { number })?,
@@ -381,6 +406,7 @@ impl AgentSession {
             (_, FromGateway::Answer { number, status, body }) => {
                 self.events.push_back(GatewayEvent::Answered { number, status, body });
             }
+            (_, FromGateway::Logged { number }) => self.events.push_back(GatewayEvent::Logged(number)),
             (_, FromGateway::Renewed { chain, generation }) => {
                 self.events.push_back(GatewayEvent::Renewed { chain, generation });
             }
@@ -419,6 +445,12 @@ impl AgentSession {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    /// Whether the gateway takes lines of logs.
+    #[must_use]
+    pub fn takes_lines(&self) -> bool {
+        self.is_open() && self.version >= VERSION_OF_LINES
     }
 
     /// Says something of the agent's own; `false` where there is no room, or nobody who has welcomed.

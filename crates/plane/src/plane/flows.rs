@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use topology::arn::LogGroupArn;
 use topology::id::FlowLogId;
-use topology::resource::flow_log::{FlowInterval, FlowTraffic};
+use topology::resource::flow_log::FlowInterval;
 use topology::snapshot::fabric::{FlowLog, FlowTo, Logged};
 use topology::snapshot::gateway::LogStream;
 
@@ -14,6 +14,12 @@ use crate::fabric::flow::{FlowBook, Interval};
 use crate::report::flow::{Of, line};
 use crate::report::outlet::{BalancerLine, LogLine};
 use crate::shared::Shared;
+
+/// Hands out the records of all intervals, those under way too.
+pub(super) fn write_all(shared: &Shared) {
+    let book = Arc::clone(&shared.world.load().flows);
+    write(shared, &book, true);
+}
 
 /// Hands out the records of the intervals that are over; with `all` of those under way too.
 pub(super) fn write(shared: &Shared, book: &FlowBook, all: bool) {
@@ -51,14 +57,10 @@ fn tell(
         match &log.to {
             FlowTo::Group(group) => {
                 let Some(lines) = &shared.config.lines else { continue };
-                let what = match log.traffic {
-                    FlowTraffic::Accept => "accept",
-                    FlowTraffic::Reject => "reject",
-                    FlowTraffic::All => "all",
-                };
+                let stream = log.stream(told.interface.id);
                 let (realm, name) = (log.realm.clone(), group.clone());
                 let group = LogGroupArn { realm, name };
-                let log = Arc::new(LogStream { group, stream: format!("{}-{what}", told.interface.id) });
+                let log = Arc::new(LogStream { group, stream });
                 lines.offer(LogLine { log, at_unix_ms: seen.0.saturating_mul(1000), text });
             }
             FlowTo::Files(place) => {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
-use topology::id::AgentId;
+use topology::id::{AgentId, Realm, VpcId};
 
 use super::Plane;
 use crate::link::carrier::LaneError;
 use crate::link::carrier::agent::{self, Desk, Ends, Keeping};
 use crate::link::carrier::gateway::{self, AgentName, Office};
+use crate::link::lines;
+use crate::link::message::LinesTold;
 
 /// What is known of an agent while it is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,11 @@ impl Plane {
         gateway::drive((&self.0.shared, self.0.stopping.subscribe()), office, name, stream).await
     }
 
+    /// Takes lines of logs that an agent of this VPC wrote.
+    pub fn take_lines(&self, of: (&Realm, VpcId), lines: LinesTold) {
+        lines::take(&self.0.shared, of, lines);
+    }
+
     /// What is known of an agent, if it is connected.
     #[must_use]
     pub fn agent_seen(&self, id: AgentId) -> Option<AgentSeen> {
@@ -59,6 +66,6 @@ impl Plane {
     /// As an agent: keeps the link to a gateway until the agent goes down.
     pub async fn keep_link<D: Desk>(&self, keeping: Keeping<D>) {
         let (shared, connections) = (Arc::clone(&self.0.shared), Arc::clone(&self.0.connections));
-        agent::keep(Ends { shared, connections }, keeping).await;
+        agent::keep(Ends { shared, connections, write_flows: super::flows::write_all }, keeping).await;
     }
 }

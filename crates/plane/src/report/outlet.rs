@@ -156,6 +156,11 @@ impl<T: Weigh> Outlet<T> {
         }
     }
 
+    /// Counts what was lost before it came here.
+    pub(crate) fn lose(&self, why: Loss, count: u64) {
+        self.tally.lose(why, count);
+    }
+
     /// How many were taken so far.
     #[must_use]
     pub fn taken(&self) -> u64 {
@@ -188,6 +193,12 @@ impl<T: Weigh> Outflow<T> {
         }
         self.note(&into[before..]);
         into.len() - before
+    }
+
+    /// How many were lost so far, for any cause.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.tally.lost.iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// Takes no new ones; what waits can still be taken.

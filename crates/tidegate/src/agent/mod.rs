@@ -17,6 +17,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plane::link::carrier::agent::{Call, FactBook, Keeping};
+use plane::link::lines::Ledger;
+use plane::report::outlet::{self, BalancerLine, LogLine, Outlet};
 use plane::{CookieKey, Egress, Observer, Plane, PlaneConfig};
 use serde_json::json;
 use thiserror::Error;
@@ -116,7 +118,8 @@ async fn run(args: &AgentRunArgs) -> Result<(), AgentError> {
     let identity = Arc::new(Mutex::new(identity));
     let manager = Manager::of_environment();
     let facts = Arc::new(FactBook::default());
-    let plane = plane(&said, &directory, &facts)?;
+    let (files, events) = (outlet::balancer_lines(), outlet::lines());
+    let plane = plane(&said, &directory, &facts, (files.0, events.0))?;
     let whose = Whose { realm: said.realm.clone(), agent: said.agent, vpc: said.vpc };
     let kept = (data_dir.as_path(), secret);
     let carried = Arc::new(Carried::new(whose, (plane.clone(), Arc::clone(&facts)), kept));
@@ -126,13 +129,13 @@ async fn run(args: &AgentRunArgs) -> Result<(), AgentError> {
     let (stop, stopping) = watch::channel(false);
     let mut keepers = JoinSet::new();
     let desks = desks(&said.gateways, &identity, &carried);
-    let mut waiting = Some(waiting);
+    let (mut waiting, mut ledger) = (Some(waiting), Some(Ledger::new(files.1, events.1)));
     for desk in &desks {
-        // Calls go to one gateway: any of them writes to the same store.
-        let calls = waiting.take().unwrap_or_else(|| mpsc::channel(1).1);
+        // Calls and lines of logs go to one gateway: any of them writes to the same store.
+        let (calls, ledger) = (waiting.take().unwrap_or_else(|| mpsc::channel(1).1), ledger.take());
         let (desk, facts, revision) = (Arc::clone(desk), Arc::clone(&facts), carried.revision());
         let (plane, stopping) = (plane.clone(), stopping.clone());
-        keepers.spawn(async move { plane.keep_link(Keeping { desk, facts, revision, calls, stopping }).await });
+        keepers.spawn(async move { plane.keep_link(Keeping { desk, facts, revision, calls, ledger, stopping }).await });
     }
     let told = socket::Told { said: said.clone(), carried: Arc::clone(&carried), desks: desks.clone() };
     let socket = socket::open(&path).map_err(|source| AgentError::Socket { path: path.clone(), source })?;
@@ -178,7 +181,12 @@ fn first_line() -> std::io::Result<String> {
 }
 
 /// The plane of an agent: it listens nowhere.
-fn plane(said: &Said, directory: &DataDirectory, facts: &Arc<FactBook>) -> Result<Plane, AgentError> {
+fn plane(
+    said: &Said,
+    directory: &DataDirectory,
+    facts: &Arc<FactBook>,
+    (files, events): (Outlet<BalancerLine>, Outlet<LogLine>),
+) -> Result<Plane, AgentError> {
     let key = STANDARD.decode(&said.cookie_key).ok().and_then(|key| <[u8; 32]>::try_from(key).ok());
     let key = key.ok_or(AgentError::Damaged("the key of cookies is none"))?;
     let config = PlaneConfig {
@@ -187,6 +195,8 @@ fn plane(said: &Said, directory: &DataDirectory, facts: &Arc<FactBook>) -> Resul
         run: directory.begin_run(wall_clock()).current(),
         cookie_key: Some(CookieKey::new(key)),
         egress: Egress::default(),
+        balancer_lines: Some(files),
+        lines: Some(events),
         ..PlaneConfig::default()
     };
     let facts = Arc::clone(facts);

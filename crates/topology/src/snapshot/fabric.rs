@@ -235,6 +235,19 @@ pub struct FlowLog {
     pub to: FlowTo,
 }
 
+impl FlowLog {
+    /// The stream of a log group that records of this interface go to.
+    #[must_use]
+    pub fn stream(&self, interface: NetworkInterfaceId) -> String {
+        let what = match self.traffic {
+            FlowTraffic::Accept => "accept",
+            FlowTraffic::Reject => "reject",
+            FlowTraffic::All => "all",
+        };
+        format!("{interface}-{what}")
+    }
+}
+
 /// Where records of a flow log go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlowTo {

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use topology::compile::compile;
 use topology::estate::RealmEstate;
-use topology::id::{AgentId, AuthorityPin};
+use topology::id::{AgentId, AuthorityPin, FlowLogId};
 use topology::reason::Reason;
+use topology::resource::Tags;
 use topology::resource::agent::{Agent, Knows, Standing};
 use topology::resource::attachment::{Attachment, ServedAt};
+use topology::resource::flow_log::{FlowDestination, FlowFormat, FlowInterval, FlowLog, FlowSource, FlowTraffic};
+use topology::resource::network_interface::NetworkInterface;
 use topology::slice::{agent_of, slice};
 use topology::snapshot::fabric::Attached;
 use topology::time::Moment;
@@ -63,6 +66,40 @@ fn a_slice_has_its_vpc_and_nothing_of_another_or_of_the_gateway() {
     assert!(compiled.balancers.listener_by_id(world.listener()).is_some());
     assert!(compiled.problems().next().is_none());
     assert_eq!(slice(&world.estate, OTHER), RealmEstate::default());
+}
+
+#[test]
+fn a_slice_has_the_flow_logs_that_tell_of_its_vpc() {
+    let mut world = two(&[]);
+    let own = slice(&world.estate, AGENT);
+    let other = |known: bool| {
+        let mut interfaces = world.estate.network_interfaces.values();
+        interfaces.find(|interface| (interface.vpc == world.vpc()) == known).map(|found| (**found).clone()).unwrap()
+    };
+    let (here, there) = (other(true), other(false));
+    assert!(own.network_interfaces.contains(&here.id) && !own.network_interfaces.contains(&there.id));
+    let sources = [here.clone(), there].map(|interface| {
+        let NetworkInterface { id, subnet, vpc, .. } = interface;
+        [FlowSource::Vpc(vpc), FlowSource::Subnet(subnet), FlowSource::Interface(id)]
+    });
+    for (number, source) in (1..).zip(sources.into_iter().flatten()) {
+        let log = FlowLog {
+            id: FlowLogId::from_bits(number),
+            source,
+            traffic: FlowTraffic::All,
+            format: FlowFormat::default(),
+            interval: FlowInterval::Minute,
+            destination: FlowDestination::Group("/flows".parse().unwrap()),
+            role: None,
+            tags: Tags::default(),
+            created: Moment(0),
+        };
+        world.estate.flow_logs.insert(log.id, log);
+    }
+    let own = slice(&world.estate, AGENT);
+    let told: Vec<FlowLogId> = own.flow_logs.values().map(|log| log.id).collect();
+    assert_eq!(told, [1, 2, 3].map(FlowLogId::from_bits));
+    assert!(own.log_groups.is_empty());
 }
 
 #[test]

@@ -28,9 +28,10 @@ use crate::front::watch::Connections;
 use crate::guard::{Guard, Lasting};
 use crate::limits::{
     LINK_CALLS_MAX, LINK_CONNECTIONS_MAX, LINK_DEAD_AFTER, LINK_DIAL_TIMEOUT, LINK_DIALLING_MAX, LINK_FACTS_MAX,
-    LINK_GATEWAY_MESSAGE_BYTES_MAX, LINK_IDLE_LEAST, LINK_SETTLE_TIMEOUT, LINK_WINDOW_BYTES,
+    LINK_GATEWAY_MESSAGE_BYTES_MAX, LINK_IDLE_LEAST, LINK_LAST_LINES_TIMEOUT, LINK_SETTLE_TIMEOUT, LINK_WINDOW_BYTES,
 };
 use crate::link::arrive::LinkDoor;
+use crate::link::lines::Ledger;
 use crate::link::message::{
     FactTold, Frames, FromAgent, HealthTold, Hello, Slice, VERSION, VERSION_LEAST, Welcome, framed,
 };
@@ -152,6 +153,8 @@ pub struct Keeping<D> {
     pub revision: watch::Receiver<u64>,
     /// Calls for the gateway.
     pub calls: mpsc::Receiver<Call>,
+    /// Lines of logs; one gateway is told them.
+    pub ledger: Option<Ledger>,
     /// Whether the agent goes down.
     pub stopping: watch::Receiver<bool>,
 }
@@ -163,6 +166,8 @@ pub(crate) struct Ends {
     pub(crate) shared: Arc<Shared>,
     /// Its connections.
     pub(crate) connections: Arc<Connections>,
+    /// Has what flow logs tell of written down, whatever interval it is of.
+    pub(crate) write_flows: fn(&Shared),
 }
 
 /// Keeps a link until the agent goes down.
@@ -246,7 +251,8 @@ impl<D: Desk> Keeper<D> {
         let (mut calls, mut number) = (BTreeMap::<u64, oneshot::Sender<_>>::new(), 0);
         let (mut connections, mut settling) = (None, None);
         let mut renewal = self.keeping.desk.renewal();
-        let (mut is_draining, mut facts_wait) = (false, true);
+        let (mut is_draining, mut facts_wait, mut ends_at) = (false, true, None);
+        self.keeping.ledger.iter_mut().for_each(Ledger::begin);
         loop {
             while let Some(event) = session.event() {
                 match event {
@@ -269,6 +275,9 @@ impl<D: Desk> Keeper<D> {
                         if let Some(answer) = calls.remove(&number) {
                             let _ = answer.send((status, body));
                         }
+                    }
+                    GatewayEvent::Logged(number) => {
+                        self.keeping.ledger.iter_mut().for_each(|ledger| ledger.took(number));
                     }
                     GatewayEvent::Renewed { chain, generation } => {
                         self.keeping.desk.renewed(&chain, generation).map_err(LaneError::State)?;
@@ -293,12 +302,20 @@ impl<D: Desk> Keeper<D> {
                     session.tell(FromAgent::Facts { facts: news });
                 }
             }
+            let is_over =
+                |ends: Instant| clock::now() >= ends || self.keeping.ledger.as_mut().is_none_or(Ledger::is_taken);
+            if ends_at.is_some_and(is_over) {
+                return Ok(());
+            }
+            if let Some(lines) = self.keeping.ledger.as_mut().filter(|_| session.takes_lines()).and_then(Ledger::says) {
+                session.tell(FromAgent::Lines(lines));
+            }
             if let Some(message) = session.says() {
                 let writing = tokio::time::timeout(LINK_DEAD_AFTER, streams.write(framed(&message)));
                 writing.await.map_err(|_elapsed| Over::Silent)??;
                 continue;
             }
-            let wakes_at = streams.at(session.wakes_at());
+            let (wakes_at, takes_lines) = (streams.at(session.wakes_at()), session.takes_lines());
             let has_room = calls.len() < LINK_CALLS_MAX && session.is_open();
             tokio::select! {
                 read = streams.read() => {
@@ -328,7 +345,13 @@ impl<D: Desk> Keeper<D> {
                     session.tell(FromAgent::Draining);
                 }
                 // The gateway closes what waits, and what is under way ends.
-                () = drained(connections.as_ref()), if is_draining => return Ok(()),
+                () = drained(connections.as_ref()), if is_draining && ends_at.is_none() => {
+                    (self.ends.write_flows)(&self.ends.shared);
+                    let last = if takes_lines { LINK_LAST_LINES_TIMEOUT } else { Duration::ZERO };
+                    ends_at = Some(clock::now() + last);
+                }
+                () = lines(self.keeping.ledger.as_mut()), if takes_lines => {}
+                () = sleep_until(ends_at), if ends_at.is_some() => {}
                 () = sleep_until(settling), if settling.is_some() && connections.is_none() => {}
                 () = tokio::time::sleep_until(wakes_at) => session.tick(streams.now())?,
             }
@@ -378,6 +401,14 @@ impl Lanes {
     /// Those that end are not replaced.
     fn dial_no_more(&mut self) {
         self.keeping.abort_all();
+    }
+}
+
+/// Waits for lines of logs.
+async fn lines(ledger: Option<&mut Ledger>) {
+    match ledger {
+        Some(ledger) => ledger.fill().await,
+        None => std::future::pending().await,
     }
 }
 

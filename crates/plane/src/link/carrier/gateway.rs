@@ -21,7 +21,7 @@ use crate::limits::{
     LINK_AGENT_MESSAGE_BYTES_MAX, LINK_DEAD_AFTER, LINK_GREETING_TIMEOUT, LINK_REFUSED_RETRY, LINK_SLICE_BYTES,
     LINK_WINDOW_BYTES,
 };
-use crate::link::message::{CALLS, FactTold, Frames, Hello, Refusal, Slice, SliceRow, framed};
+use crate::link::message::{CALLS, FactTold, Frames, Hello, LinesTold, Refusal, Slice, SliceRow, framed};
 use crate::link::session::{AgentEvent, GatewaySession, Over};
 use crate::shared::Shared;
 use crate::task;
@@ -68,6 +68,9 @@ pub trait Office: Send + Sync + 'static {
 
     /// What an agent saw.
     fn saw(&self, name: &AgentName, facts: Vec<FactTold>);
+
+    /// Lines of an agent's logs. A message that came before is not taken again.
+    fn log(&self, name: &AgentName, lines: LinesTold);
 
     /// Carries out a call.
     fn call(&self, name: &AgentName, path: String, body: String) -> Later<(u16, String)>;
@@ -268,6 +271,11 @@ impl<O: Office> Driver<'_, O> {
             }
             AgentEvent::Took(revision) => tracing::debug!(agent = %self.name.agent, revision, "an agent took a state"),
             AgentEvent::Facts(facts) => self.office.saw(&self.name, facts),
+            AgentEvent::Lines(lines) => {
+                let number = lines.number;
+                self.office.log(&self.name, lines);
+                session.logged(number)?;
+            }
             AgentEvent::Called { number, path, .. } if !CALLS.contains(&path.as_str()) => {
                 session.answer(
                     number,

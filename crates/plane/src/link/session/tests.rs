@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use topology::id::TargetGroupId;
 
 use super::*;
-use crate::link::message::{FactTold, HealthTold, SliceRow, TargetTold};
+use crate::link::message::{FactTold, HealthTold, KindTold, LineTold, SliceRow, TargetTold};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -47,6 +47,13 @@ fn what_does_not_fit_ends_a_session_and_says_why() {
     let facts = vec![FactTold::Health { target, health: HealthTold::Healthy }; LINK_FACTS_MAX + 1];
     assert!(matches!(gateway.hear(FromAgent::Facts { facts }, SECOND), Err(Over::Broken(_))));
     let (mut gateway, _) = open();
+    let line =
+        LineTold::File { kind: KindTold::Access, of: String::new(), node: Ipv4Addr::LOCALHOST, text: String::new() };
+    let told = |count| LinesTold { number: 1, lines: vec![line.clone(); count], dropped_files: 0, dropped_events: 0 };
+    gateway.hear(FromAgent::Lines(told(LINK_LINES_MAX)), SECOND).unwrap();
+    assert!(matches!(gateway.event(), Some(AgentEvent::Lines(_))));
+    assert!(matches!(gateway.hear(FromAgent::Lines(told(LINK_LINES_MAX + 1)), SECOND), Err(Over::Broken(_))));
+    let (mut gateway, _) = open();
     for number in 0..LINK_CALLS_MAX as u64 {
         gateway.hear(call(number), SECOND).unwrap();
     }
@@ -58,17 +65,26 @@ fn what_does_not_fit_ends_a_session_and_says_why() {
 
 #[test]
 fn whoever_speaks_no_common_version_is_told_and_goes() {
-    for versions in [(2, 9), (0, 0), (3, 1)] {
+    for versions in [(VERSION + 1, 9), (0, 0), (3, 1)] {
         let mut gateway = GatewaySession::new(Duration::ZERO);
         gateway.hear(FromAgent::Hello(Hello { versions, ..hello(0) }), Duration::ZERO).unwrap();
         let Some(FromGateway::Refused(refusal)) = gateway.says() else { panic!("{versions:?}") };
         assert_eq!(refusal.code, "LINK_VERSION");
         assert!(gateway.is_over() && gateway.event().is_none());
     }
-    // A neighbour that speaks this version too is welcome.
-    let mut gateway = GatewaySession::new(Duration::ZERO);
-    gateway.hear(FromAgent::Hello(Hello { versions: (1, 2), ..hello(0) }), Duration::ZERO).unwrap();
-    assert!(matches!(gateway.event(), Some(AgentEvent::Came(_))));
+    // A neighbour that speaks a version too that this one speaks is welcome, in the newest of both.
+    for (newest, spoken) in [(VERSION_LEAST, VERSION_LEAST), (VERSION, VERSION), (VERSION + 1, VERSION)] {
+        let mut gateway = GatewaySession::new(Duration::ZERO);
+        let greeting = Hello { versions: (VERSION_LEAST, newest), ..hello(0) };
+        gateway.hear(FromAgent::Hello(greeting), Duration::ZERO).unwrap();
+        assert!(matches!(gateway.event(), Some(AgentEvent::Came(_))));
+        gateway.welcome("0.1.0".to_owned(), String::new());
+        let Some(FromGateway::Welcome(welcome)) = gateway.says() else { panic!("no welcome") };
+        assert_eq!(welcome.version, spoken);
+        let mut agent = AgentSession::new(hello(0), Duration::ZERO);
+        agent.hear(FromGateway::Welcome(welcome), Duration::ZERO).unwrap();
+        assert_eq!(agent.takes_lines(), spoken >= VERSION_OF_LINES);
+    }
 }
 
 #[test]

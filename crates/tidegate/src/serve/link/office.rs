@@ -11,7 +11,7 @@ use control::changes::{Changes, Row};
 use control::{AttachAt, AttachError};
 use http::StatusCode;
 use plane::link::carrier::gateway::{AgentName, Later, Office};
-use plane::link::message::{FactTold, Hello, Refusal, SliceRow};
+use plane::link::message::{FactTold, Hello, LinesTold, Refusal, SliceRow};
 use plane::{CookieKey, Plane};
 use serde_json::json;
 use tokio::sync::watch;
@@ -80,12 +80,21 @@ pub(crate) struct LinkOffice {
     with: Told,
     seen: Mutex<Seen>,
     programs: Mutex<HashMap<AgentId, Program>>,
+    logged: Mutex<HashMap<AgentId, Logged>>,
+}
+
+/// The newest lines that were taken of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Logged {
+    run: u64,
+    number: u64,
 }
 
 impl LinkOffice {
     /// That of a server.
     pub(super) fn new(certifier: Arc<Certifier>, with: Told) -> Self {
-        Self { certifier, with, seen: Mutex::default(), programs: Mutex::default() }
+        let (seen, programs, logged) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { certifier, with, seen, programs, logged }
     }
 
     /// How long a connection that is dropped stays silent, in milliseconds, where the server does not do as AWS does.
@@ -162,6 +171,11 @@ impl Office for LinkOffice {
         tracing::info!(agent = %name.agent, vpc = %name.vpc, version = hello.program, "an agent is connected");
         let program = Program { version: hello.program.clone(), since: iso(topology::time::Moment(wall_clock().0)) };
         self.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(name.agent, program);
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = logged.entry(name.agent).or_insert(Logged { run: hello.run, number: 0 });
+        if known.run != hello.run {
+            *known = Logged { run: hello.run, number: 0 };
+        }
     }
 
     fn gone(&self, name: &AgentName) {
@@ -196,6 +210,14 @@ impl Office for LinkOffice {
                 }
             }
         }
+    }
+
+    fn log(&self, name: &AgentName, lines: LinesTold) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = logged.get_mut(&name.agent).filter(|known| known.number < lines.number) else { return };
+        known.number = lines.number;
+        drop(logged);
+        self.with.plane.take_lines((&name.realm, name.vpc), lines);
     }
 
     fn call(&self, name: &AgentName, path: String, body: String) -> Later<(u16, String)> {

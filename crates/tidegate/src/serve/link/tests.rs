@@ -5,6 +5,8 @@ use control::enrolment::{GATEWAY_NAME, Token};
 use control::{AttachAt, AttachRequest, TOKEN_TTL, TokenWish};
 use http::StatusCode;
 use plane::Engine;
+use plane::link::carrier::gateway::{self, Office as _};
+use plane::link::message::{Hello, LineTold, LinesTold};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::AsyncReadExt as _;
@@ -262,4 +264,48 @@ async fn an_authority_in_memory_is_not_rotated() {
     let place = Place::new().await;
     assert_eq!(place.rotate().await, (StatusCode::CONFLICT, Phase::Settled));
     place.running.stop().await;
+}
+
+#[tokio::test]
+async fn lines_are_taken_once_and_for_logs_of_the_agents_vpc_alone() {
+    let place = Place::new().await;
+    let enrolled = place.join(&place.token().await, "a").await.unwrap();
+    let (state, office) = (place.state(), &place.link().office);
+    let realm = Place::realm(state);
+    let name = gateway::AgentName { realm, agent: enrolled.said().agent, vpc: place.vpc, generation: 1 };
+    let event = |text: &str| LineTold::Event {
+        group: "/flows".parse().unwrap(),
+        stream: "eni-00000000000000001-all".to_owned(),
+        at_unix_ms: 1,
+        text: text.to_owned(),
+    };
+    let told = |number, dropped_events| LinesTold {
+        number,
+        lines: vec![event("of no flow log of its VPC"), event("two\nlines")],
+        dropped_files: 0,
+        dropped_events,
+    };
+    let greet = |run| {
+        let hello = Hello { versions: (1, 2), program: "0.1.0".to_owned(), run, revision: 0 };
+        office.came(&name, &hello);
+    };
+    let dropped = || {
+        let page = state.plane.metrics();
+        ["no_destination", "failed", "queue_full"].map(|cause| {
+            let series = format!("tidegate_access_log_lines_dropped_total{{cause=\"{cause}\"}} ");
+            page.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse::<u64>().unwrap()
+        })
+    };
+    office.log(&name, told(1, 3));
+    assert_eq!(dropped(), [0; 3], "nobody came");
+    greet(7);
+    office.log(&name, told(1, 3));
+    assert_eq!(dropped(), [1, 1, 3]);
+    greet(7);
+    office.log(&name, told(1, 3));
+    assert_eq!(dropped(), [1, 1, 3], "it was taken before the session was cut");
+    office.log(&name, told(2, 0));
+    greet(8);
+    office.log(&name, told(1, 0));
+    assert_eq!(dropped(), [3, 3, 3], "another run counts anew");
 }
