@@ -15,11 +15,8 @@ use topology::snapshot::logs::LogKind;
 /// The version of the protocol that this program speaks.
 pub const VERSION: u16 = 2;
 
-/// The oldest one that it speaks too.
-pub const VERSION_LEAST: u16 = 1;
-
-/// From which one on an agent tells lines of logs.
-pub const VERSION_OF_LINES: u16 = 2;
+/// The oldest one that it speaks too. Version 1 was of no release: it told no lines of logs, and ids beside requests as texts.
+pub const VERSION_LEAST: u16 = 2;
 
 /// Bytes before a frame that tell how long it is.
 const PREFIX_BYTES: usize = 4;

@@ -7,8 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::message::{
-    FactTold, FromAgent, FromGateway, Hello, LinesTold, Refusal, Slice, VERSION, VERSION_LEAST, VERSION_OF_LINES,
-    Welcome,
+    FactTold, FromAgent, FromGateway, Hello, LinesTold, Refusal, Slice, VERSION, VERSION_LEAST, Welcome,
 };
 use crate::limits::{
     LINK_ANSWER_TIMEOUT, LINK_CALLS_MAX, LINK_DEAD_AFTER, LINK_FACTS_MAX, LINK_GREETING_TIMEOUT, LINK_LINES_MAX,
@@ -356,8 +355,6 @@ pub struct AgentSession {
     began: Duration,
     phase: Phase,
     known: u64,
-    /// The version that both speak, once the gateway has welcomed.
-    version: u16,
     /// The revision whose parts come in now.
     coming: Option<u64>,
     says: VecDeque<FromAgent>,
@@ -374,7 +371,6 @@ impl AgentSession {
             began: now,
             phase: Phase::Greeting,
             known,
-            version: VERSION_LEAST,
             coming: None,
             says: VecDeque::from([FromAgent::Hello(hello)]),
             events: VecDeque::new(),
@@ -393,7 +389,7 @@ impl AgentSession {
                 if !(VERSION_LEAST..=VERSION).contains(&welcome.version) {
                     return Err(Over::NoVersion(welcome.version, welcome.version));
                 }
-                (self.phase, self.version) = (Phase::Open, welcome.version);
+                self.phase = Phase::Open;
                 self.events.push_back(GatewayEvent::Welcomed(welcome));
             }
             (_, FromGateway::Ping { number }) => self.say(FromAgent::Pong { number })?,
@@ -445,12 +441,6 @@ impl AgentSession {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
-    }
-
-    /// Whether the gateway takes lines of logs.
-    #[must_use]
-    pub fn takes_lines(&self) -> bool {
-        self.is_open() && self.version >= VERSION_OF_LINES
     }
 
     /// Says something of the agent's own; `false` where there is no room, or nobody who has welcomed.

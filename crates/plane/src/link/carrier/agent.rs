@@ -307,7 +307,7 @@ impl<D: Desk> Keeper<D> {
             if ends_at.is_some_and(is_over) {
                 return Ok(());
             }
-            if let Some(lines) = self.keeping.ledger.as_mut().filter(|_| session.takes_lines()).and_then(Ledger::says) {
+            if let Some(lines) = self.keeping.ledger.as_mut().filter(|_| session.is_open()).and_then(Ledger::says) {
                 session.tell(FromAgent::Lines(lines));
             }
             if let Some(message) = session.says() {
@@ -315,8 +315,8 @@ impl<D: Desk> Keeper<D> {
                 writing.await.map_err(|_elapsed| Over::Silent)??;
                 continue;
             }
-            let (wakes_at, takes_lines) = (streams.at(session.wakes_at()), session.takes_lines());
-            let has_room = calls.len() < LINK_CALLS_MAX && session.is_open();
+            let (wakes_at, is_open) = (streams.at(session.wakes_at()), session.is_open());
+            let has_room = calls.len() < LINK_CALLS_MAX && is_open;
             tokio::select! {
                 read = streams.read() => {
                     frames.fill(&read?.ok_or(LaneError::Ended)?);
@@ -347,10 +347,10 @@ impl<D: Desk> Keeper<D> {
                 // The gateway closes what waits, and what is under way ends.
                 () = drained(connections.as_ref()), if is_draining && ends_at.is_none() => {
                     (self.ends.write_flows)(&self.ends.shared);
-                    let last = if takes_lines { LINK_LAST_LINES_TIMEOUT } else { Duration::ZERO };
+                    let last = if is_open { LINK_LAST_LINES_TIMEOUT } else { Duration::ZERO };
                     ends_at = Some(clock::now() + last);
                 }
-                () = lines(self.keeping.ledger.as_mut()), if takes_lines => {}
+                () = lines(self.keeping.ledger.as_mut()), if is_open => {}
                 () = sleep_until(ends_at), if ends_at.is_some() => {}
                 () = sleep_until(settling), if settling.is_some() && connections.is_none() => {}
                 () = tokio::time::sleep_until(wakes_at) => session.tick(streams.now())?,
