@@ -111,7 +111,10 @@ def count(scene, name):
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"tidegate_{name}") and not line.startswith("#"))
 
 
-def test_logs_of_what_an_agent_carried_come_out_at_the_gateway():
+COUNTED = ["applicationelb_httpcode_target_2xx_count_total", "applicationelb_request_count_total", "applicationelb_target_response_time_seconds_count"]
+
+
+def test_logs_and_counts_of_what_an_agent_carried_come_out_at_the_gateway():
     scene = shared()
     wanted = {"enabled": "true", "bucket": "my-logs", "prefix": "shop"}
     pairs = [{"Key": f"access_logs.s3.{key}", "Value": value} for key, value in wanted.items()]
@@ -127,12 +130,16 @@ def test_logs_of_what_an_agent_carried_come_out_at_the_gateway():
     equal(scene.aws.ec2.create_flow_logs(**said, **bucket)["Unsuccessful"], [])
     # What was open before is not told of.
     scene.agent.stop()
+    before = {name: count(scene, name) for name in COUNTED}
     scene.agent.start()
     until("it carries again", lambda: scene.get().status == 200, 20)
     for _ in range(20):
         equal(scene.get("/counted", headers={"User-Agent": 'a "quoted" \\ agent'}).status, 200)
     scene.agent.stop()
     equal(scene.agent.process.returncode, 0, scene.agent.tail())
+
+    # One request had an answer before.
+    equal({name: count(scene, name) - before[name] for name in COUNTED}, dict.fromkeys(COUNTED, 21))
 
     def records():
         found = []

@@ -539,6 +539,12 @@ pub const LINK_LINES_MAX: usize = 512;
 /// Bytes of such lines as the message has them: 512 KiB. Ours. Above: in another message; a line that is longer alone is dropped and counted.
 pub const LINK_LINES_BYTES: usize = 512 * 1024;
 
+/// Counts in one message of an agent: 2,048. Ours. Above: by the agent in another message, otherwise the session ends.
+pub const LINK_COUNTS_MAX: usize = 2_048;
+
+/// How often an agent looks what was counted: 1 s. Ours.
+pub const LINK_COUNTS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How long an agent that goes down waits until its last lines are taken: 2 s. Ours. Above: they are lost.
 pub const LINK_LAST_LINES_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -571,7 +577,10 @@ const _: () = assert!(
     LINK_ANSWER_TIMEOUT.as_secs() + LINK_PING_INTERVAL.as_secs() < LINK_DEAD_AFTER.as_secs(),
     "a cut is noticed in time"
 );
-const _: () = assert!(LINK_LINES_BYTES < LINK_AGENT_MESSAGE_BYTES_MAX, "lines fit into a message");
+const _: () = assert!(
+    LINK_LINES_BYTES + LINK_COUNTS_MAX * 224 < LINK_AGENT_MESSAGE_BYTES_MAX,
+    "lines and counts fit into a message"
+);
 const _: () = assert!(LINK_SLICE_BYTES < LINK_GATEWAY_MESSAGE_BYTES_MAX, "a part of a state fits into a message");
 
 /// How long an agent keeps a connection to a gateway that carries nothing: 1 h. Ours. Above: closed, and another one is dialled.

@@ -1,10 +1,11 @@
-//! Lines of logs of what passes at an agent: its plane writes them as a gateway's would, and they come out at the gateway, in the same files and log
+//! Lines of logs and counts of what passes at an agent: its plane writes them as a gateway's would, and they come out at the gateway, in the same files and log
 //! groups. An agent keeps what waits and what is not taken yet, within bounds; what is dropped is counted, and counts at the gateway.
 //!
-//! Enforced: lines are of a log of the VPC that the agent carries. Trusted: what they say.
+//! Enforced: lines and counts are of a log, load balancer or group of the VPC that the agent carries. Trusted: what they say.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use topology::arn::LogGroupArn;
 use topology::id::{LogGroupName, Realm, VpcId};
@@ -12,13 +13,17 @@ use topology::snapshot::fabric::FlowTo;
 use topology::snapshot::gateway::LogStream;
 use topology::snapshot::logs::LogPlace;
 
-use super::message::{KindTold, LineTold, LinesTold};
-use crate::limits::{LINK_LINES_BYTES, LINK_LINES_MAX};
+use super::message::{CountOf, CountTold, KindTold, LineTold, LinesTold};
+use crate::limits::{LINK_COUNTS_MAX, LINK_LINES_BYTES, LINK_LINES_MAX};
+use crate::report::counted::{of_balancer, of_group};
 use crate::report::outlet::{BalancerLine, LogLine, Loss, Outflow};
 use crate::shared::Shared;
+use crate::world::RealmWorld;
 
 /// Bytes of a line's message beside its texts, at most: names of members, kind, address and time.
 const BESIDE_BYTES: usize = 192;
+/// What is counted of a target.
+const REQUESTS: &str = "request_count";
 
 /// What an agent's plane writes for logs, until a gateway has it.
 #[derive(Debug)]
@@ -30,6 +35,9 @@ pub struct Ledger {
     /// Whether this session was told of what was sent.
     is_told: bool,
     number: u64,
+    /// What was counted of each, as far as messages tell of it, and what the next one is to tell.
+    counted: HashMap<(CountOf, &'static str), u64>,
+    counts: Vec<CountTold>,
     /// Losses that messages tell of, and of lines that are longer than one may be.
     dropped: (u64, u64),
     too_long: (u64, u64),
@@ -39,8 +47,18 @@ impl Ledger {
     /// Of what comes out of these.
     #[must_use]
     pub fn new(files: Outflow<BalancerLine>, events: Outflow<LogLine>) -> Self {
-        let (waiting, sent) = (VecDeque::new(), None);
-        Self { files, events, waiting, sent, is_told: false, number: 0, dropped: (0, 0), too_long: (0, 0) }
+        Self {
+            files,
+            events,
+            waiting: VecDeque::new(),
+            sent: None,
+            is_told: false,
+            number: 0,
+            counted: HashMap::new(),
+            counts: Vec::new(),
+            dropped: (0, 0),
+            too_long: (0, 0),
+        }
     }
 
     /// A session begins: what is not taken yet is told again.
@@ -69,7 +87,7 @@ impl Ledger {
             self.events.take_waiting(&mut events, LINK_LINES_MAX);
             self.put(files, events);
         }
-        self.waiting.is_empty() && self.sent.is_none()
+        self.waiting.is_empty() && self.counts.is_empty() && self.sent.is_none()
     }
 
     fn put(&mut self, files: Vec<BalancerLine>, events: Vec<LogLine>) {
@@ -86,6 +104,24 @@ impl Ledger {
             text,
         });
         self.waiting.extend(files.chain(events));
+    }
+
+    /// Looks at what is counted now. What finds no room in the next message is told in a later one.
+    pub(crate) fn count(&mut self, shared: &Shared) {
+        let world = shared.world.load();
+        let mut before = std::mem::take(&mut self.counted);
+        for (of, what, cell) in world.realms.iter().flat_map(|realm| counted(realm, |_| true)) {
+            let now = cell.load(Ordering::Relaxed);
+            if now == 0 {
+                continue;
+            }
+            let mut known = before.remove(&(of, what)).unwrap_or_default();
+            if now > known && self.counts.len() < LINK_COUNTS_MAX {
+                self.counts.push(CountTold { of, what: what.to_owned(), more: now - known });
+                known = now;
+            }
+            self.counted.insert((of, what), known);
+        }
     }
 
     /// What a gateway is to be told now: the next lines, once those before are taken, or these again in another session.
@@ -121,12 +157,13 @@ impl Ledger {
         }
         let lost = (self.files.lost() + self.too_long.0, self.events.lost() + self.too_long.1);
         let (dropped_files, dropped_events) = (lost.0 - self.dropped.0, lost.1 - self.dropped.1);
-        if lines.is_empty() && (dropped_files, dropped_events) == (0, 0) {
+        let counts = std::mem::take(&mut self.counts);
+        if lines.is_empty() && counts.is_empty() && (dropped_files, dropped_events) == (0, 0) {
             return None;
         }
         self.dropped = lost;
         self.number += 1;
-        Some(LinesTold { number: self.number, lines, dropped_files, dropped_events })
+        Some(LinesTold { number: self.number, lines, dropped_files, dropped_events, counts })
     }
 
     /// A gateway has taken the lines of this message.
@@ -162,6 +199,24 @@ impl LineTold {
     }
 }
 
+/// Everything that is counted of the load balancers and target groups of some VPCs.
+fn counted(
+    realm: &RealmWorld,
+    is_of: impl Fn(VpcId) -> bool + Copy,
+) -> impl Iterator<Item = (CountOf, &'static str, &AtomicU64)> {
+    let balancers = realm.balancers().filter(move |(balancer, _)| is_of(balancer.vpc)).flat_map(|(balancer, meter)| {
+        let of = CountOf::Balancer { balancer: balancer.id };
+        of_balancer(meter).map(move |(what, cell)| (of, what, cell))
+    });
+    let groups = realm.groups().filter(move |(group, _)| is_of(group.vpc)).flat_map(|(group, state)| {
+        let of = CountOf::Group { group: group.id };
+        let targets = state.targets.iter();
+        let requests = targets.map(|target| (CountOf::Target(target.key.into()), REQUESTS, target.requests_counted()));
+        of_group(&state.meter).map(move |(what, cell)| (of, what, cell)).chain(requests)
+    });
+    balancers.chain(groups)
+}
+
 /// The logs of a VPC that lines may be of.
 struct Logs<'w> {
     places: HashMap<(KindTold, &'w str), &'w Arc<LogPlace>>,
@@ -171,7 +226,16 @@ struct Logs<'w> {
 /// Takes lines of an agent to the logs of its VPC. What belongs to none of them is dropped and counted, and so is what the agent has dropped.
 pub(crate) fn take(shared: &Shared, (realm, vpc): (&Realm, VpcId), told: LinesTold) {
     let world = shared.world.load();
-    let held = world.realms.iter().map(|held| &held.snapshot).find(|held| held.realm == *realm);
+    let held = world.realms.iter().find(|held| held.snapshot.realm == *realm);
+    if let (Some(held), false) = (held, told.counts.is_empty()) {
+        let cells: HashMap<_, _> = counted(held, |of| of == vpc).map(|(of, what, cell)| ((of, what), cell)).collect();
+        for CountTold { of, what, more } in &told.counts {
+            if let Some(cell) = cells.get(&(*of, what.as_str())) {
+                cell.fetch_add(*more, Ordering::Relaxed);
+            }
+        }
+    }
+    let held = held.map(|held| &held.snapshot);
     let mut logs = Logs { places: HashMap::new(), streams: HashSet::new() };
     if let Some(held) = held {
         let balancers = held.balancers.balancers.iter().filter(|balancer| balancer.vpc == vpc);

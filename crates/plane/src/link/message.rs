@@ -8,7 +8,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use topology::id::{LogGroupName, TargetGroupId};
+use topology::id::{LoadBalancerId, LogGroupName, TargetGroupId};
 use topology::observed::{Health, TargetKey, Unhealthy};
 use topology::snapshot::logs::LogKind;
 
@@ -207,6 +207,37 @@ pub struct LinesTold {
     pub dropped_files: u64,
     /// How many for log groups.
     pub dropped_events: u64,
+    /// What was counted since the message before.
+    pub counts: Vec<CountTold>,
+}
+
+/// So many more of what is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountTold {
+    /// Of what.
+    pub of: CountOf,
+    /// Its name. One that is not known is passed over.
+    pub what: String,
+    /// How many more.
+    pub more: u64,
+}
+
+/// Of what something is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum CountOf {
+    /// Of a load balancer.
+    Balancer {
+        /// Which one.
+        balancer: LoadBalancerId,
+    },
+    /// Of a target group.
+    Group {
+        /// Which one.
+        group: TargetGroupId,
+    },
+    /// Of a target: requests that it was chosen for.
+    Target(TargetTold),
 }
 
 /// A line of a log.
@@ -266,7 +297,7 @@ impl From<LogKind> for KindTold {
 }
 
 /// A target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TargetTold {
     /// The group.
     pub group: TargetGroupId,

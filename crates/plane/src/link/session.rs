@@ -10,8 +10,8 @@ use super::message::{
     FactTold, FromAgent, FromGateway, Hello, LinesTold, Refusal, Slice, VERSION, VERSION_LEAST, Welcome,
 };
 use crate::limits::{
-    LINK_ANSWER_TIMEOUT, LINK_CALLS_MAX, LINK_DEAD_AFTER, LINK_FACTS_MAX, LINK_GREETING_TIMEOUT, LINK_LINES_MAX,
-    LINK_PING_INTERVAL, LINK_UNSENT_MAX,
+    LINK_ANSWER_TIMEOUT, LINK_CALLS_MAX, LINK_COUNTS_MAX, LINK_DEAD_AFTER, LINK_FACTS_MAX, LINK_GREETING_TIMEOUT,
+    LINK_LINES_MAX, LINK_PING_INTERVAL, LINK_UNSENT_MAX,
 };
 
 /// Why a session is over.
@@ -201,8 +201,10 @@ impl GatewaySession {
                 self.calls += 1;
                 self.events.push_back(AgentEvent::Called { number, path, body });
             }
-            (Phase::Open, FromAgent::Lines(LinesTold { lines, .. })) if lines.len() > LINK_LINES_MAX => {
-                return Err(Over::Broken("a message tells too many lines"));
+            (Phase::Open, FromAgent::Lines(LinesTold { lines, counts, .. }))
+                if lines.len() > LINK_LINES_MAX || counts.len() > LINK_COUNTS_MAX =>
+            {
+                return Err(Over::Broken("a message tells too many lines or counts"));
             }
             (Phase::Open, FromAgent::Lines(lines)) => self.events.push_back(AgentEvent::Lines(lines)),
             (Phase::Open, FromAgent::Renew { csr }) => self.events.push_back(AgentEvent::Renews(csr)),

@@ -35,6 +35,11 @@ impl Count {
     pub(crate) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Where it is kept.
+    pub(super) const fn cell(&self) -> &AtomicU64 {
+        &self.0
+    }
 }
 
 /// What is counted of a load balancer.
@@ -104,6 +109,11 @@ impl BalancerMeter {
     /// `RuleEvaluations`
     pub(crate) const fn rules(&self) -> &Count {
         &self.rules
+    }
+
+    /// Those of them that count for `ConsumedLCUs`.
+    pub(super) const fn rules_counting(&self) -> &Count {
+        &self.rules_counting
     }
 
     /// Weighs what was used, where a minute is over. Called in every sweep.

@@ -84,6 +84,11 @@ impl Latency {
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
+    /// Where its buckets and its sum, in microseconds, are kept.
+    pub(super) const fn cells(&self) -> (&[AtomicU64; BOUNDS_MS.len() + 1], &AtomicU64) {
+        (&self.buckets, &self.micros)
+    }
+
     /// What it holds now.
     #[allow(clippy::cast_precision_loss, reason = "a sum of microseconds is exact for 285 years of waiting")]
     pub(crate) fn read(&self) -> LatencyReading {

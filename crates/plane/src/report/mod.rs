@@ -6,6 +6,7 @@
 pub(crate) mod balancer_meter;
 pub(crate) mod capacity;
 pub(crate) mod connection;
+pub(crate) mod counted;
 pub(crate) mod decrypted;
 pub(crate) mod ending;
 pub(crate) mod entry;

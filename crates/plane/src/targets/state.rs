@@ -201,6 +201,11 @@ impl TargetState {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// Where those are counted.
+    pub(crate) const fn requests_counted(&self) -> &AtomicU64 {
+        &self.requests
+    }
+
     /// Counts one request more, as under way until the guard is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Guard {
         self.in_flight.fetch_add(1, Ordering::Relaxed);

@@ -27,8 +27,9 @@ use crate::front::connection::{self, Spoken};
 use crate::front::watch::Connections;
 use crate::guard::{Guard, Lasting};
 use crate::limits::{
-    LINK_CALLS_MAX, LINK_CONNECTIONS_MAX, LINK_DEAD_AFTER, LINK_DIAL_TIMEOUT, LINK_DIALLING_MAX, LINK_FACTS_MAX,
-    LINK_GATEWAY_MESSAGE_BYTES_MAX, LINK_IDLE_LEAST, LINK_LAST_LINES_TIMEOUT, LINK_SETTLE_TIMEOUT, LINK_WINDOW_BYTES,
+    LINK_CALLS_MAX, LINK_CONNECTIONS_MAX, LINK_COUNTS_INTERVAL, LINK_DEAD_AFTER, LINK_DIAL_TIMEOUT, LINK_DIALLING_MAX,
+    LINK_FACTS_MAX, LINK_GATEWAY_MESSAGE_BYTES_MAX, LINK_IDLE_LEAST, LINK_LAST_LINES_TIMEOUT, LINK_SETTLE_TIMEOUT,
+    LINK_WINDOW_BYTES,
 };
 use crate::link::arrive::LinkDoor;
 use crate::link::lines::Ledger;
@@ -252,6 +253,7 @@ impl<D: Desk> Keeper<D> {
         let (mut connections, mut settling) = (None, None);
         let mut renewal = self.keeping.desk.renewal();
         let (mut is_draining, mut facts_wait, mut ends_at) = (false, true, None);
+        let mut counts_at = clock::now();
         self.keeping.ledger.iter_mut().for_each(Ledger::begin);
         loop {
             while let Some(event) = session.event() {
@@ -301,6 +303,10 @@ impl<D: Desk> Keeper<D> {
                 if !news.is_empty() {
                     session.tell(FromAgent::Facts { facts: news });
                 }
+            }
+            if session.is_open() && (clock::now() >= counts_at || ends_at.is_some()) {
+                self.keeping.ledger.iter_mut().for_each(|ledger| ledger.count(&self.ends.shared));
+                counts_at = clock::now() + LINK_COUNTS_INTERVAL;
             }
             let is_over =
                 |ends: Instant| clock::now() >= ends || self.keeping.ledger.as_mut().is_none_or(Ledger::is_taken);
@@ -352,6 +358,7 @@ impl<D: Desk> Keeper<D> {
                 }
                 () = lines(self.keeping.ledger.as_mut()), if is_open => {}
                 () = sleep_until(ends_at), if ends_at.is_some() => {}
+                () = tokio::time::sleep_until(counts_at), if is_open => {}
                 () = sleep_until(settling), if settling.is_some() && connections.is_none() => {}
                 () = tokio::time::sleep_until(wakes_at) => session.tick(streams.now())?,
             }

@@ -49,7 +49,13 @@ fn what_does_not_fit_ends_a_session_and_says_why() {
     let (mut gateway, _) = open();
     let line =
         LineTold::File { kind: KindTold::Access, of: String::new(), node: Ipv4Addr::LOCALHOST, text: String::new() };
-    let told = |count| LinesTold { number: 1, lines: vec![line.clone(); count], dropped_files: 0, dropped_events: 0 };
+    let told = |count| LinesTold {
+        number: 1,
+        lines: vec![line.clone(); count],
+        dropped_files: 0,
+        dropped_events: 0,
+        counts: vec![],
+    };
     gateway.hear(FromAgent::Lines(told(LINK_LINES_MAX)), SECOND).unwrap();
     assert!(matches!(gateway.event(), Some(AgentEvent::Lines(_))));
     assert!(matches!(gateway.hear(FromAgent::Lines(told(LINK_LINES_MAX + 1)), SECOND), Err(Over::Broken(_))));

@@ -12,50 +12,14 @@ use topology::arn::BalancerKind;
 use topology::snapshot::balancer::{Balancer, TargetGroup};
 
 use super::{Labels, family};
-use crate::report::balancer_meter::{BalancerMeter, Count, GroupMeter};
+use crate::report::balancer_meter::BalancerMeter;
+use crate::report::counted::{BALANCERS, GROUPS};
 use crate::targets::state::{GroupState, Standing, TargetState};
 use crate::world::World;
 
 const BALANCER: &str = "load_balancer";
 const COUNTER: MetricType = MetricType::Counter;
 const MS_IN_S: f64 = 1000.0;
-
-type OfBalancer = fn(&BalancerMeter) -> &Count;
-type OfGroup = fn(&GroupMeter) -> &Count;
-
-/// Counts of load balancers: name, help, and which.
-const BALANCERS: [(&str, &str, OfBalancer); 16] = [
-    ("httpcode_elb_3xx_count", "Answers of a load balancer's own with a status of 300 to 399", |m| &m.own_3xx),
-    ("httpcode_elb_4xx_count", "Answers of a load balancer's own with a status of 400 to 499", |m| &m.own_4xx),
-    ("httpcode_elb_5xx_count", "Answers of a load balancer's own with a status of 500 to 599", |m| &m.own_5xx),
-    ("httpcode_elb_500_count", "Answers of a load balancer's own with status 500", |m| &m.own_500),
-    ("httpcode_elb_502_count", "Answers of a load balancer's own with status 502", |m| &m.own_502),
-    ("httpcode_elb_503_count", "Answers of a load balancer's own with status 503", |m| &m.own_503),
-    ("httpcode_elb_504_count", "Answers of a load balancer's own with status 504", |m| &m.own_504),
-    ("rule_evaluations", "Rules that were evaluated, the default ones not counted", |m| m.rules()),
-    ("processed_bytes", "Bytes of heads and bodies of requests and answers", |m| &m.bytes),
-    ("http_fixed_response_count", "Answers of fixed-response actions", |m| &m.fixed),
-    ("http_redirect_count", "Answers of redirect actions", |m| &m.redirects),
-    ("http_redirect_url_limit_exceeded_count", "Redirects to a URL that is too long", |m| &m.redirects_too_long),
-    ("desync_mitigation_mode_non_compliant_request_count", "Requests that could be read in two ways", |m| {
-        &m.noncompliant
-    }),
-    ("dropped_invalid_header_request_count", "Requests that lost headers with invalid names", |m| &m.dropped_headers),
-    ("new_connection_count", "Connections of clients to sockets of listeners", |m| &m.connections),
-    ("client_tls_negotiation_error_count", "Handshakes of clients that came to nothing", |m| &m.client_tls_errors),
-];
-
-/// Counts of target groups.
-const GROUPS: [(&str, &str, OfGroup); 8] = [
-    ("httpcode_target_2xx_count", "Answers of targets with a status of 200 to 299", |m| &m.codes[0]),
-    ("httpcode_target_3xx_count", "Answers of targets with a status of 300 to 399", |m| &m.codes[1]),
-    ("httpcode_target_4xx_count", "Answers of targets with a status of 400 to 499", |m| &m.codes[2]),
-    ("httpcode_target_5xx_count", "Answers of targets with a status of 500 to 599", |m| &m.codes[3]),
-    ("target_connection_error_count", "Connections to targets that did not come about", |m| &m.connection_errors),
-    ("target_tls_negotiation_error_count", "TLS handshakes with targets that failed", |m| &m.tls_errors),
-    ("non_sticky_request_count", "Requests that could not be kept with a target", |m| &m.non_sticky),
-    ("unhealthy_routing_request_count", "Requests to a group that fails open", |m| &m.failed_open),
-];
 
 /// What is counted at one moment of the targets of a group.
 type Hosts = fn(&TargetState) -> bool;

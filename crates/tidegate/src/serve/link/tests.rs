@@ -284,6 +284,7 @@ async fn lines_are_taken_once_and_for_logs_of_the_agents_vpc_alone() {
         lines: vec![event("of no flow log of its VPC"), event("two\nlines")],
         dropped_files: 0,
         dropped_events,
+        counts: Vec::new(),
     };
     let greet = |run| {
         let hello = Hello { versions: (1, 2), program: "0.1.0".to_owned(), run, revision: 0 };
