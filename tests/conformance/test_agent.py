@@ -13,15 +13,17 @@ from pathlib import Path
 
 import harness
 import build  # harness finds it
+import paths
 from agents import Agent
 from harness import equal, until
+from paths import CONTROL
 
 
 class Scene:
     """A gateway, a stack, and an agent to which the targets are attached."""
 
     def __init__(self):
-        self.agent, self.backends = None, []
+        self.agent, self.path, self.backends = None, None, []
         self.buckets = tempfile.mkdtemp(prefix="tidegate-buckets-")
         args = ["--link", "127.0.0.1:0", "--s3-root", self.buckets]
         self.server = harness.Server(args=args, config="[timeouts]\nblocked_connect = \"2s\"\n")
@@ -29,7 +31,8 @@ class Scene:
         self.aws = self.server.clients()
         self.stack = build.build(self.aws, name="orders")
         self.backends = [harness.Backend("orders-a"), harness.Backend("orders-b")]
-        self.agent = Agent(self.server, self.stack["vpc"])
+        self.path = paths.Path(self.server.ready["link"])
+        self.agent = Agent(self.server, self.stack["vpc"], gateway=self.path.address)
         build.attach(self.stack, [backend.address for backend in self.backends], harness.binary(), self.agent.env())
         build.register(self.aws.elbv2, self.stack)
         until("its targets are healthy", self.healthy, 30)
@@ -44,6 +47,8 @@ class Scene:
     def close(self):
         if self.agent:
             self.agent.close()
+        if self.path:
+            self.path.close()
         for backend in self.backends:
             backend.kill()
         self.server.close()
@@ -97,6 +102,40 @@ def test_without_an_agent_nobody_carries_and_with_one_again_somebody_does():
     until("it carries again", lambda: scene.get().status == 200, 20)
 
 
+def test_what_changed_while_the_session_was_still_or_cut_is_in_effect_once_it_is_back():
+    scene = shared()
+    listener = scene.aws.elbv2.describe_listeners(LoadBalancerArn=scene.stack["lb"])["Listeners"][0]["ListenerArn"]
+    answer = {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": "changed"}
+    said = {"ListenerArn": listener, "Actions": [{"Type": "fixed-response", "FixedResponseConfig": answer}]}
+    for number, stop in enumerate((scene.path.still, scene.path.cut)):
+        path = f"/changed-{number}"
+        condition = {"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}
+        stop({CONTROL})
+        try:
+            scene.aws.elbv2.create_rule(**said, Priority=number + 1, Conditions=[condition])
+            if stop == scene.path.still:
+                # Requests go on, by the state that the agent has.
+                for _ in range(5):
+                    got = scene.get(path)
+                    equal(got.status, 200, got.text)
+                    assert "orders-" in got.text, got.text
+                assert "STALE_CONFIG" in str(scene.server.explain(got.id).json), "the trace says that it was an older one"
+        finally:
+            scene.path.mend()
+
+        def is_back():
+            listed = scene.server.tidegate("agents", "--output", "json").json["agents"]
+            return listed[0]["state"] == "connected"
+
+        until("the session is back", is_back, 20)
+        began = time.monotonic()
+        until("the change is in effect", lambda: scene.get(path).text == "changed", 10, every_s=0.02)
+        took = time.monotonic() - began
+        print(f"     in effect {took * 1e3:.0f} ms after the session was back ({stop.__name__})")
+        # A second, and what a busy machine adds.
+        assert took < 5, took
+
+
 def test_an_agent_that_goes_down_in_order_finishes_what_is_under_way():
     scene = shared()
     scene.agent.stop()
@@ -128,6 +167,7 @@ def test_logs_and_counts_of_what_an_agent_carried_come_out_at_the_gateway():
     equal(made["Unsuccessful"], [])
     bucket = {"LogDestinationType": "s3", "LogDestination": "arn:aws:s3:::my-flows/net/"}
     equal(scene.aws.ec2.create_flow_logs(**said, **bucket)["Unsuccessful"], [])
+    until("its healthy targets are counted", lambda: count(scene, "applicationelb_healthy_host_count") == 2, 10)
     # What was open before is not told of.
     scene.agent.stop()
     before = {name: count(scene, name) for name in COUNTED}

@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use topology::id::{AgentId, Realm, VpcId};
+use topology::observed::{Health, TargetKey};
 
 use super::Plane;
+use crate::clock;
 use crate::link::carrier::LaneError;
 use crate::link::carrier::agent::{self, Desk, Ends, Keeping};
 use crate::link::carrier::gateway::{self, AgentName, Office};
@@ -52,6 +54,18 @@ impl Plane {
     /// Takes lines of logs that an agent of this VPC wrote.
     pub fn take_lines(&self, of: (&Realm, VpcId), lines: LinesTold) {
         lines::take(&self.0.shared, of, lines);
+    }
+
+    /// Takes what agents say of the health of a target that they carry; nobody probes it here.
+    pub fn take_health(&self, realm: &Realm, target: TargetKey, health: Health) {
+        let world = self.0.shared.world.load();
+        let held = world.realms.iter().find(|held| held.snapshot.realm == *realm);
+        let state = held.and_then(|held| held.groups().find(|(group, _)| group.id == target.group));
+        let known = state.and_then(|(_, state)| state.targets.iter().find(|known| known.key == target));
+        if let Some(known) = known {
+            // Its share grows where requests are given to it.
+            known.set(health, (false, clock::now()));
+        }
     }
 
     /// What is known of an agent, if it is connected.

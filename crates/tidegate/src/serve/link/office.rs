@@ -115,6 +115,7 @@ impl LinkOffice {
             Health::Initial => 0,
         });
         if let Some(health) = best {
+            self.with.plane.take_health(realm, target, *health);
             self.with.mailbox.observe(Fact::TargetHealth { realm: realm.clone(), target, health: *health });
         }
     }
