@@ -60,8 +60,9 @@ def missing(what):
 
 
 def environment():
-    """This environment without what leads to another server or account."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TIDEGATE_"))}
+    """This environment without what leads to another server or account; servers use the proxy engine, unless they are told otherwise."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TIDEGATE_"))}
+    return {**own, "TIDEGATE_FABRIC": "proxy"}
 
 
 class Process:
@@ -127,16 +128,17 @@ class Process:
 
 
 class Server(Process):
-    """One `tidegate up`; ephemeral unless it is given a data directory. It runs as this user of the machine, or as another by its number."""
+    """One `tidegate up`; ephemeral unless it is given a data directory. It runs as this user of the machine, or as another by its number, and by
+    what the words before it do."""
 
     what = "server"
 
-    def __init__(self, data_dir=None, config=None, args=(), user=None, files=None):
+    def __init__(self, data_dir=None, config=None, args=(), user=None, files=None, before=()):
         # Any script may be run with another engine than the one that it is about.
         fabric = os.environ.get("TEST_FABRIC")
         self.data_dir, self.args, self.user = data_dir, [*args, *(["--fabric", fabric] if fabric else [])], user
         # How many files it may have open.
-        self.limited = ["prlimit", f"--nofile={files}:{files}"] if files else []
+        self.before = ["prlimit", f"--nofile={files}:{files}"] if files else [*before]
         self.scratch = tempfile.mkdtemp(prefix="tidegate-test-")
         self.program = binary()
         if user is not None:
@@ -150,7 +152,7 @@ class Server(Process):
         self.start()
 
     def start(self):
-        command = [*self.limited, self.program, "up", "--output", "json"]
+        command = [*self.before, self.program, "up", "--output", "json"]
         for end in ("--api", "--public", "--public-tls"):
             command += [] if end in self.args else [end, "127.0.0.1:0"]
         command += ["--data-dir", self.data_dir] if self.data_dir else ["--ephemeral"]

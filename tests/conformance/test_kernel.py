@@ -2,6 +2,7 @@
 internal load balancer under its groups, and is reached by nobody else; programs of the host that are attached go on as they are."""
 
 import atexit
+import contextlib
 import json
 import os
 import socket
@@ -456,6 +457,46 @@ def test_a_machine_without_it_is_told_the_step_that_fails():
     equal(told.returncode, 1, told.stderr)
     assert "--fabric kernel cannot be had here: network_namespaces:" in told.stderr, told.stderr
     assert "max_net_namespaces" in told.stderr, told.stderr
+
+
+def enforced(server):
+    """Which engine a server says that it has, and why it is not the kernel's, wherever it says so."""
+    health = [json.loads(harness.request(server.api, path).text) for path in ("/_tidegate/health", "/_localstack/health")]
+    explained = server.tidegate("explain", "GET", f"{server.public}/", "--output", "json", check=False).json
+    status = server.tidegate("status", "--output", "json").json
+    # An explanation speaks of it where there is something to say.
+    explained = {"enforcement": server.ready["fabric"], "enforcement_reason": None} | explained
+    told = [(one["enforcement"], one["enforcement_reason"]) for one in (*health, status, explained)]
+    engines = {server.ready["fabric"], *(engine for engine, _ in told)}
+    equal(len(engines), 1, told)
+    return engines.pop(), [reason for _, reason in told]
+
+
+def test_auto_takes_the_kernel_where_it_can_by_whomever_it_is_started():
+    for user in (None, NOBODY):
+        with contextlib.closing(harness.Server(args=["--fabric", "auto"], user=user)) as server:
+            equal(enforced(server), ("kernel", [None] * 4))
+
+
+def test_auto_takes_the_proxy_engine_elsewhere_and_says_everywhere_why():
+    script = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
+    before = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
+    with contextlib.closing(harness.Server(args=["--fabric", "auto", "--log", "info"], before=before)) as server:
+        engine, [step, same, *whole] = enforced(server)
+        equal((engine, step, same), ("proxy", "network_namespaces", "network_namespaces"))
+        for why in (*whole, server.tidegate("status").stdout, server.tail()):
+            assert "network_namespaces: " in why and "sysctl -w user.max_net_namespaces" in why, why
+        text = server.tidegate("explain", "GET", f"{server.public}/", check=False).stdout
+        assert "Enforced by the proxy engine" in text and "sysctl -w user.max_net_namespaces" in text, text
+        metrics = harness.request(server.api, "/metrics").text
+        assert 'tidegate_fabric_info{engine="proxy",kernel_refused_at="network_namespaces"} 1' in metrics, metrics
+
+
+def test_auto_keeps_a_listener_that_only_a_privilege_opens():
+    # CAP_NET_BIND_SERVICE alone, as in the drop-in of a service. In a namespace of its own every port is free.
+    before = ["setpriv", "--reuid", str(NOBODY), "--clear-groups", "--bounding-set=-all,+net_bind_service", "--inh-caps=-all,+net_bind_service", "--ambient-caps=-all,+net_bind_service"]
+    with contextlib.closing(harness.Server(args=["--fabric", "auto", "--api", "127.0.0.1:443"], before=before, user=None)) as server:
+        equal((server.api, enforced(server)[1][0]), ("http://127.0.0.1:443", "listeners"))
 
 
 harness.isolate()

@@ -56,7 +56,7 @@ mod linux {
     /// How long a connection may take: it crosses no network but this machine's.
     const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
     /// How long silence is listened to; what is let through by mistake comes at once.
-    const SILENCE: Duration = Duration::from_millis(200);
+    const SILENCE: Duration = Duration::from_millis(50);
 
     /// Builds a private network of two interfaces, tells of each step, and stops at the first that fails. Says whether none did.
     ///

@@ -35,6 +35,13 @@ mod ruleset;
 #[cfg(target_os = "linux")]
 mod tracked;
 
+/// Whether ports below 1024 are lost by what [`acquire_privilege`] does on Linux alone.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub const fn loses_low_ports() -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
 pub use cable::{CableNumber, INNER};
 #[cfg(target_os = "linux")]
@@ -47,7 +54,7 @@ pub use namespace::{Inside, Namespace};
 #[cfg(target_os = "linux")]
 pub use network::{Network, Plug};
 #[cfg(target_os = "linux")]
-pub use privilege::{acquire_privilege, renounce_privilege};
+pub use privilege::{acquire_privilege, loses_low_ports, renounce_privilege};
 #[cfg(target_os = "linux")]
 pub use program::{Account, Confined, Visitor, settle};
 #[cfg(target_os = "linux")]

@@ -20,6 +20,12 @@ pub(crate) fn is_enough() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED))
 }
 
+/// Whether [`acquire_privilege`] loses the leave to listen at ports below 1024: that of a user namespace is worth nothing outside.
+#[must_use]
+pub fn loses_low_ports() -> bool {
+    !is_enough() && capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::NET_BIND_SERVICE))
+}
+
 /// Gives the process the privilege to make networks and no other that a server does not need: the one that it has, or that of a user namespace of
 /// its own, in which its user is root.
 /// It must have one thread only where it has none.

@@ -68,6 +68,8 @@ pub struct PlaneConfig {
     pub cookie_key: Option<CookieKey>,
     /// Who carries connections in private networks.
     pub engine: Engine,
+    /// The step of the examination at which this machine's kernel turned out not to carry them, where it would have been taken.
+    pub kernel_refused_at: Option<String>,
     /// Which agent this process is; unset, it is a gateway.
     pub agent: Option<AgentId>,
     /// Takes lines of access logs; without it none is written.

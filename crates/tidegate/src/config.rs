@@ -14,7 +14,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use plane::Enforcement;
 use topology::id::{AccountId, Region};
 use topology::net::IpNet;
 
@@ -25,6 +24,17 @@ pub(crate) use access_key::AccessKey;
 pub(crate) use otel::Collector;
 pub(crate) use value::duration;
 use value::{address, block, blocked, copies, directory, endpoint, fabric, host, level, one_of, region, somewhere};
+
+/// Which engine is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fabric {
+    /// The kernel engine where this machine can carry it, else the proxy engine.
+    Auto,
+    /// The proxy engine.
+    Proxy,
+    /// The kernel engine, or no start.
+    Kernel,
+}
 
 /// Access keys that the file may list.
 const ACCESS_KEYS_MAX: usize = 1_024;
@@ -131,7 +141,7 @@ pub(crate) struct Config {
     /// The region of callers whose signature names none.
     pub(crate) region: Region,
     /// Which engine carries private networks.
-    pub(crate) fabric: Enforcement,
+    pub(crate) fabric: Fabric,
     /// How background work is timed.
     pub(crate) delays: Delays,
     /// Whether AWS's default quotas are enforced, as far as control knows them.

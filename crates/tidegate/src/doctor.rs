@@ -1,6 +1,7 @@
 //! `tidegate doctor`: whether this machine can carry private networks by its kernel. It finds out by building a tiny one, in a process of its
 //! own, since that ends up in namespaces that nobody gets out of. Nothing of it is left, and nothing of the machine's own network is touched.
 
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -90,15 +91,33 @@ pub(crate) fn examine() -> Exit {
     if kernel::examine(&mut tell) { Exit::Ok } else { Exit::Unreachable }
 }
 
-/// The first step that fails, with its remedy; `None` where this machine's kernel can carry private networks. No thread is left of it.
-pub(crate) fn first_failure() -> Option<String> {
+/// Why this machine's kernel cannot carry private networks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    /// The step of the examination that failed.
+    pub(crate) step: String,
+    /// What came of it, and what would mend it.
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.step, self.why)
+    }
+}
+
+/// The first step that fails; `None` where this machine's kernel can carry private networks. No thread is left of it.
+pub(crate) fn first_failure() -> Option<Unfit> {
     let findings = match find() {
         Ok(findings) => findings,
-        Err(error) => return Some(format!("the examination cannot be started: {error}")),
+        Err(error) => {
+            let why = format!("the examination cannot be started: {error}");
+            return Some(Unfit { step: "examination".to_owned(), why });
+        }
     };
     let failed = findings.steps.into_iter().find(|step| !step.ok)?;
     let remedy = failed.remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
-    Some(format!("{}: {}{remedy}", failed.name, failed.detail))
+    Some(Unfit { step: failed.name, why: format!("{}{remedy}", failed.detail) })
 }
 
 fn find() -> std::io::Result<Findings> {

@@ -128,7 +128,8 @@ impl Page {
         for (name, help, value) in rows {
             family(encoder, (name, help, MetricType::Gauge), &[(Labels::new(), value)])?;
         }
-        let engine = vec![("engine", self.shared.config.engine.enforcement().to_string())];
+        let mut engine = vec![("engine", self.shared.config.engine.enforcement().to_string())];
+        engine.extend(self.shared.config.kernel_refused_at.iter().map(|step| ("kernel_refused_at", step.clone())));
         let name = ("fabric_info", "The engine that carries private networks", MetricType::Gauge);
         family(encoder, name, &[(engine, 1)])?;
         let name = ("fabric_faults", "Private networks that the kernel refused a change of", MetricType::Gauge);

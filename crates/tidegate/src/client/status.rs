@@ -55,6 +55,9 @@ fn lines(body: &Value) -> Vec<String> {
         };
         lines.push(format!("{name:<12} {value}"));
     }
+    if let Some(why) = body["enforcement_reason"].as_str() {
+        lines.push(format!("the kernel cannot carry private networks: {why}"));
+    }
     for fault in body["fabric_faults"].as_array().into_iter().flatten() {
         lines.push(format!(
             "the private network {} is not what it is to be: {}",

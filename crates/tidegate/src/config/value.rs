@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use plane::Enforcement;
 use topology::id::Region;
 use topology::net::IpNet;
 
+use super::Fabric;
 use crate::journal::Copies;
 
 /// Shortest and longest `timeouts.blocked_connect`: below, a denial would be hard to tell from a refusal; above, every
@@ -74,10 +74,8 @@ pub(super) fn region(text: &str) -> Result<Region, String> {
     Region::named(text).map_err(|_| format!("{text:?} is no region name such as us-east-1"))
 }
 
-/// `auto` is the proxy engine so far: the kernel engine is taken where it is asked for.
-pub(super) fn fabric(text: &str) -> Result<Enforcement, String> {
-    let (proxy, kernel) = (Enforcement::Proxy, Enforcement::Kernel);
-    one_of(text, &[("auto", proxy), ("proxy", proxy), ("kernel", kernel)])
+pub(super) fn fabric(text: &str) -> Result<Fabric, String> {
+    one_of(text, &[("auto", Fabric::Auto), ("proxy", Fabric::Proxy), ("kernel", Fabric::Kernel)])
 }
 
 pub(super) fn level(text: &str) -> Result<tracing::Level, String> {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
+use serde_json::json;
 use topology::trace::RequestId;
 
 use super::State;
@@ -51,9 +52,18 @@ pub(super) fn tell(state: &State, owner: &Owner, (id, headers): (&str, &HeaderMa
         return answer::refusal(StatusCode::NOT_FOUND, "UNKNOWN_REQUEST", &message);
     };
     let wants_text = headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain"));
+    let reason = state.enforcement_reason();
     if wants_text {
-        answer::text(StatusCode::OK, explained.text())
+        let because =
+            |why| format!("\nEnforced by the proxy engine, since the kernel cannot carry private networks: {why}\n");
+        answer::text(StatusCode::OK, explained.text() + &reason.map(because).unwrap_or_default())
     } else {
-        answer::json(StatusCode::OK, &explained.json())
+        let mut told = explained.json();
+        // Scripts know the object as it is without these.
+        if let Some(reason) = reason {
+            told["enforcement"] = json!(state.enforcement().to_string());
+            told["enforcement_reason"] = json!(reason);
+        }
+        answer::json(StatusCode::OK, &told)
     }
 }

@@ -51,10 +51,12 @@ use topology::observed::Fact;
 use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 
+use engine::Chosen;
 pub(crate) use up::{configuration, log_to_stderr, up};
 
 use crate::ca::AuthorityError;
 use crate::config::{Config, Delays};
+use crate::doctor::Unfit;
 use crate::hour::wall_clock;
 use crate::journal::Journal;
 use crate::log_files::LogFiles;
@@ -190,6 +192,8 @@ pub(crate) struct State {
     pub(crate) mailbox: Mailbox,
     /// The data plane.
     pub(crate) plane: Plane,
+    /// Why the kernel does not carry private networks, where it would have been taken.
+    pub(crate) unfit: Option<Unfit>,
     /// Refused calls.
     pub(crate) refused: RefusedRing,
     /// Places for leases.
@@ -216,6 +220,11 @@ impl State {
     /// Who enforces what security groups, network ACLs and routes say.
     pub(crate) fn enforcement(&self) -> Enforcement {
         self.plane.engine().enforcement()
+    }
+
+    /// Why it is not the kernel's, where that would have been taken: the step of the examination that failed, and what would mend it.
+    pub(crate) fn enforcement_reason(&self) -> Option<String> {
+        self.unfit.as_ref().map(Unfit::to_string)
     }
 
     /// A request id that no other call has.
@@ -246,7 +255,10 @@ pub(crate) struct Running {
 ///
 /// # Errors
 /// See [`StartError`].
-pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, StartError> {
+pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> Result<Running, StartError> {
+    if let Some(unfit) = &unfit {
+        tracing::info!(step = unfit.step, why = %unfit, "the kernel cannot carry private networks; the proxy engine does");
+    }
     let api = listener("listen.api", config.api).await?;
     let api_tls = optional("listen.api_tls", config.api_tls).await?;
     let metrics = optional("listen.metrics", config.metrics).await?;
@@ -306,6 +318,7 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         client_connections_max,
         cookie_key: Some(cookie_key.clone()),
         engine,
+        kernel_refused_at: unfit.as_ref().map(|unfit| unfit.step.clone()),
         ..PlaneConfig::default()
     };
     let plane_config = plane_config(&config, &authority, wired)?;
@@ -344,6 +357,7 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
         ends,
         mailbox,
         plane: plane.clone(),
+        unfit,
         refused: RefusedRing::default(),
         leases: Arc::new(Semaphore::new(LEASES_MAX)),
         documents: Semaphore::new(DOCUMENTS_READ_MAX),

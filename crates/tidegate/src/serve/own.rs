@@ -35,7 +35,13 @@ pub(crate) fn health(state: &State) -> Answer {
     let services = services("running");
     let mode = state.config.mode();
     let enforcement = state.enforcement().to_string();
-    let body = json!({ "version": version(), "services": services, "enforcement": enforcement, "mode": mode });
+    let body = json!({
+        "version": version(),
+        "services": services,
+        "enforcement": enforcement,
+        "enforcement_reason": state.unfit.as_ref().map(|unfit| &unfit.step),
+        "mode": mode,
+    });
     answer::json(StatusCode::OK, &body)
 }
 
@@ -43,7 +49,13 @@ pub(crate) fn health(state: &State) -> Answer {
 pub(crate) fn localstack_health(state: &State) -> Answer {
     let services = services("available");
     let enforcement = state.enforcement().to_string();
-    let body = json!({ "version": version(), "services": services, "edition": "tidegate", "enforcement": enforcement });
+    let body = json!({
+        "version": version(),
+        "services": services,
+        "edition": "tidegate",
+        "enforcement": enforcement,
+        "enforcement_reason": state.unfit.as_ref().map(|unfit| &unfit.step),
+    });
     answer::json(StatusCode::OK, &body)
 }
 
@@ -168,6 +180,7 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
         "link": state.ends.link,
         "pid": std::process::id(),
         "enforcement": state.enforcement().to_string(),
+        "enforcement_reason": state.enforcement_reason(),
         "revision": snapshot.revision,
         // Whole, since whoever asks may be in another directory.
         "data_dir": state.config.data_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone())),

@@ -4,13 +4,13 @@ use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use plane::Engine;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Interval;
 
+use super::engine::{self, Chosen};
 use super::notify::Manager;
-use super::{Running, StartError, engine, start};
+use super::{Running, StartError, start};
 use crate::cli::UpArgs;
 use crate::config::{self, Config, FILE_BYTES_MAX, Problem, ReadyForm};
 use crate::exit::Exit;
@@ -98,7 +98,7 @@ pub(crate) fn log_to_stderr(level: tracing::Level) {
     };
 }
 
-async fn serve(config: Config, engine: Engine) -> Result<(), StartError> {
+async fn serve(config: Config, engine: Chosen) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Thread)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Thread)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(StartError::Thread)?;

@@ -13,7 +13,9 @@ fn every_configuration_problem_is_said_at_once() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("tidegate.toml");
     std::fs::write(&file, "colour = 'red'\nfabric = 'carrier'\n[timeouts]\nblocked_connect = 'soon'\n").unwrap();
-    let out = tidegate().args(["up", "--ephemeral", "--config"]).arg(&file).output().unwrap();
+    // A variable would win over the file.
+    let mut up = tidegate();
+    let out = up.env_remove("TIDEGATE_FABRIC").args(["up", "--ephemeral", "--config"]).arg(&file).output().unwrap();
     assert_eq!(out.status.code(), Some(2));
     assert!(out.stdout.is_empty(), "nothing is ready");
     let said = text(&out.stderr);

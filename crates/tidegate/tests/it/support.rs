@@ -21,6 +21,8 @@ pub(crate) fn tidegate() -> Command {
             command.env_remove(name);
         }
     }
+    // Whatever machine this is.
+    command.env("TIDEGATE_FABRIC", "proxy");
     command
 }
 

@@ -19,6 +19,7 @@ use crate::agent::identity::{Identity, JoinError, dial, join};
 use crate::cli::UpArgs;
 use crate::config;
 use crate::link::{CheckedRequest, Phase};
+use crate::serve::engine::Chosen;
 use crate::serve::owner::Owner;
 use crate::serve::{Running, State, start};
 
@@ -42,7 +43,7 @@ impl Place {
             listen_link: free,
             ..args
         };
-        let running = start(config::load(&args, [], None).unwrap(), Engine::Proxy).await.unwrap();
+        let running = start(config::load(&args, [], None).unwrap(), Chosen::by_wish(Engine::Proxy)).await.unwrap();
         let realm = Self::realm(&running.state);
         // With the first change a realm has its default VPC.
         let wish = AttachRequest {
