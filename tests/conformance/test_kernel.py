@@ -409,6 +409,106 @@ def test_an_address_that_is_given_anew_has_no_connection_of_the_one_before(scene
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=datagrams)
 
 
+FLOW_FIELDS = ["interface-id", "flow-direction", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "action", "tcp-flags", "packets", "bytes", "traffic-path"]
+
+
+class FlowLog:
+    """A flow log of all that passes a VPC, into a log group, as it is looked at by a test."""
+
+    def __init__(self, scene):
+        self.scene, self.logs, self.group = scene, scene.chain.aws.logs, "/kernel/flows"
+        said = {"ResourceType": "VPC", "ResourceIds": [scene.stack["vpc"]], "TrafficType": "ALL", "MaxAggregationInterval": 60}
+        said |= {"LogGroupName": self.group, "DeliverLogsPermissionArn": "arn:aws:iam::000000000000:role/flows"}
+        made = scene.ec2.create_flow_logs(**said, LogFormat=" ".join(f"${{{field}}}" for field in FLOW_FIELDS))
+        self.id, self.seen = made["FlowLogIds"][0], {}
+
+    def all(self):
+        """Every record so far by its stream, of minutes that are over, of which one is over now."""
+        self.scene.server.tidegate("tick", "60")
+        events = {}
+        for stream in self.logs.describe_log_streams(logGroupName=self.group)["logStreams"]:
+            found = self.logs.get_log_events(logGroupName=self.group, logStreamName=stream["logStreamName"], startFromHead=True)
+            told = [dict(zip(FLOW_FIELDS, event["message"].split(), strict=True)) for event in found["events"]]
+            events[stream["logStreamName"]] = told
+        return events
+
+    def records(self, port):
+        """The records of a port since the last time, by interface and way."""
+        told = self.all()
+        new = [one for stream, events in told.items() for one in events[self.seen.get(stream, 0) :] if port in (one["srcport"], one["dstport"])]
+        self.seen = {stream: len(events) for stream, events in told.items()}
+        return {(one["interface-id"], one["flow-direction"]): one for one in new}
+
+    def end(self):
+        self.scene.ec2.delete_flow_logs(FlowLogIds=[self.id])
+
+
+@both
+def test_flow_logs_tell_of_what_programs_send_each_other(scene):
+    port, client = 9099, "10.0.10.10"
+    mine = [{"Name": "private-ip-address", "Values": [client]}]
+    sender = scene.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    receiver = scene.program.interface
+    server = subprocess.Popen(
+        scene.program.command("netns", "exec", receiver, "--", PYTHON, "-m", "http.server", str(port), "--bind", PROGRAM, "--directory", os.path.join(scene.server.scratch, "served")),
+        env=scene.program.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **scene.program.identity(),
+    )
+    log = FlowLog(scene)
+
+    def ask():
+        words = scene.program.command("netns", "exec", sender, "--", "curl", "--silent", "--max-time", "0.5", f"http://{PROGRAM}:{port}/hello")
+        told = subprocess.run(words, env=scene.program.environment(), capture_output=True, text=True, timeout=harness.COMMAND_S, **scene.program.identity())
+        return told.returncode, told.stdout
+
+    def told(wanted, seen):
+        def look():
+            seen.update(log.records(str(port)))
+            return all(wanted(seen, one) for one in WAYS)
+
+        until("it is told", look, 20)
+        return seen
+
+    WAYS = [(sender, "egress"), (receiver, "ingress"), (receiver, "egress"), (sender, "ingress")]
+    try:
+        def refused(*actions):
+            """Silence, told so at the first of the ways. Rules, and who listens to the router, follow a call a moment later."""
+
+            def look():
+                equal(ask(), (28, ""))
+                found = log.records(str(port))
+                is_it = [(way, found[way]["action"]) for way in WAYS if way in found] == [*zip(WAYS, actions)]
+                return found if is_it else None
+
+            found = until(f"{actions} is told", look, 20)
+            for record in found.values():
+                equal((record["srcaddr"], record["dstaddr"], record["dstport"], record["tcp-flags"]), (client, PROGRAM, str(port), "2"))
+                equal(int(record["bytes"]), 60 * int(record["packets"]), record)
+
+        refused("REJECT")
+        own = {"GroupId": scene.stack["target_sg"], "IpPermissions": build.by_group(port, scene.stack["target_sg"])}
+        scene.ec2.authorize_security_group_egress(**own)
+        refused("ACCEPT", "REJECT")
+        scene.ec2.authorize_security_group_ingress(**own)
+        until("it answers", lambda: ask() == (0, SERVED), 20)
+        found = told(lambda seen, way: way in seen and int(seen[way]["tcp-flags"]) & 2, {})
+        equal({record["action"] for record in found.values()}, {"ACCEPT"}, found)
+        equal([int(found[way]["tcp-flags"]) & 18 for way in WAYS], [2, 2, 18, 18], found)
+        equal([found[way]["traffic-path"] for way in WAYS], ["1", "-", "1", "-"])
+        for one, other in (WAYS[:2], WAYS[2:]):
+            equal([found[one][name] for name in ("packets", "bytes", "srcport")], [found[other][name] for name in ("packets", "bytes", "srcport")])
+        assert int(found[WAYS[2]]["bytes"]) > len(SERVED) + 40 * int(found[WAYS[2]]["packets"]), found
+        # What the kernel tells Tidegate does not tell once more: nothing that comes to the program lacks what only the kernel counts.
+        scene.elb.register_targets(TargetGroupArn=scene.stack["tg"], Targets=[{"Id": PROGRAM, "Port": PORT}])
+        until("its turn as a target comes", lambda: scene.chain.get("/hello").text == SERVED, 60)
+        to_it = lambda: [one for events in log.all().values() for one in events if (one["dstaddr"], one["dstport"], one["action"]) == (PROGRAM, str(PORT), "ACCEPT")]
+        until("a request is told", to_it, 20)
+        equal([one for one in to_it() if "-" in (one["packets"], one["srcport"])], [])
+    finally:
+        log.end()
+        server.terminate()
+        server.wait(harness.STOP_S)
+
+
 @both
 def test_an_interface_that_is_let_go_is_gone(scene):
     scene.elb.deregister_targets(TargetGroupArn=scene.stack["tg"], Targets=[{"Id": PROGRAM, "Port": PORT}])

@@ -15,6 +15,8 @@ mod doorway;
 #[cfg(target_os = "linux")]
 mod failure;
 #[cfg(target_os = "linux")]
+pub mod flows;
+#[cfg(target_os = "linux")]
 mod message;
 #[cfg(target_os = "linux")]
 mod namespace;

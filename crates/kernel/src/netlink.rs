@@ -7,7 +7,8 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{
-    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, sendto, socket_with, sockopt,
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, netlink, recv, sendto, socket_with,
+    sockopt,
 };
 
 use crate::failure::{Failure, Wanted};
@@ -21,6 +22,10 @@ const END_OF_LIST: u16 = 3;
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one transaction that are asked for; what an unprivileged process gets is twice `net.core.wmem_max`, 416 KiB on most machines.
 const SEND_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of what waits to be heard, as the kernel counts them: some thousands of messages. What an unprivileged process gets is twice
+/// `net.core.rmem_max`. Above: the kernel says that some is lost.
+const HEAR_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Bytes of a buffer that no request may fill (`netlink_sendmsg`).
 const RESERVED_BYTES: usize = 32;
@@ -45,6 +50,16 @@ impl Netlink {
         if sockopt::set_socket_send_buffer_size_force(&opened.socket, SEND_BYTES_MAX).is_err() {
             sockopt::set_socket_send_buffer_size(&opened.socket, SEND_BYTES_MAX).wanted("size a netlink socket")?;
         }
+        Ok(opened)
+    }
+
+    /// Towards connections that are tracked and packets that are logged, and told of what these groups are told, a bit each.
+    pub(crate) fn listening(groups: u32) -> Result<Self, Failure> {
+        let opened = Self::open(Some(netlink::NETFILTER))?;
+        if sockopt::set_socket_recv_buffer_size_force(&opened.socket, HEAR_BYTES_MAX).is_err() {
+            sockopt::set_socket_recv_buffer_size(&opened.socket, HEAR_BYTES_MAX).wanted("size a netlink socket")?;
+        }
+        bind(&opened.socket, &SocketAddrNetlink::new(0, groups)).wanted("hear of connections")?;
         Ok(opened)
     }
 
@@ -88,10 +103,20 @@ impl Netlink {
         }
     }
 
-    /// Asks for a list, and hands out what the kernel says of each of its entries. The kernel puts more of it there as some is read.
-    pub(crate) fn list(&mut self, message: Message, wanted: &str, mut tell: impl FnMut(&[u8])) -> Result<(), Failure> {
+    /// Asks for a list, and hands out what the kernel says of each of its entries.
+    pub(crate) fn list(&mut self, message: Message, wanted: &str, tell: impl FnMut(&[u8])) -> Result<(), Failure> {
+        self.begin_list(message, wanted)?;
+        self.hear_list(wanted, tell)
+    }
+
+    /// Asks for a list.
+    pub(crate) fn begin_list(&mut self, message: Message, wanted: &str) -> Result<(), Failure> {
         self.sequence += 1;
-        self.put(&message.numbered(self.sequence, 0), wanted)?;
+        self.put(&message.numbered(self.sequence, 0), wanted)
+    }
+
+    /// Hands out what the kernel says of each entry of the list that was asked for. The kernel puts more of it there as some is read.
+    pub(crate) fn hear_list(&mut self, wanted: &str, mut tell: impl FnMut(&[u8])) -> Result<(), Failure> {
         loop {
             let said = self.hear().wanted(wanted)?;
             for (kind, body) in messages(&said) {
@@ -102,6 +127,16 @@ impl Netlink {
                 }
             }
         }
+    }
+
+    /// Hands out what is there to be heard, each message with its kind; says whether something was.
+    pub(crate) fn hear_all(&mut self, mut tell: impl FnMut(u16, &[u8])) -> Result<bool, Errno> {
+        let said = match self.hear() {
+            Err(Errno::AGAIN) => return Ok(false),
+            said => said?,
+        };
+        messages(&said).for_each(|(kind, body)| tell(kind, body));
+        Ok(true)
     }
 
     fn put(&self, bytes: &[u8], wanted: &str) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use topology::ruleset::{Route, Ruleset};
 
 use crate::cable::{self, CableNumber, Far, Leads};
 use crate::failure::{Failure, Wanted};
+use crate::flows::Flows;
 use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
 use crate::ruleset::{Cables, Enforced, NAMES};
@@ -36,6 +37,8 @@ pub struct Network {
     next: usize,
     resolver: Option<Ipv4Addr>,
     enforced: Option<Enforced>,
+    /// Whether packets that are dropped are told of.
+    is_telling: bool,
     /// By which rules are written, once there are some. To close it takes the kernel ten milliseconds after a change.
     rules: Option<Netlink>,
 }
@@ -86,6 +89,7 @@ impl Network {
             next: 0,
             resolver: None,
             enforced: None,
+            is_telling: false,
             rules: None,
         })
     }
@@ -297,6 +301,21 @@ impl Network {
         Ok(())
     }
 
+    /// Begins to listen to what passes the router. What its rules drop is told of from the next [`Self::enforce`] on.
+    ///
+    /// # Errors
+    /// What the kernel answers: `ENOENT` without `nf_conntrack`, `EINVAL` without `nf_conntrack_netlink` or `nfnetlink_log`.
+    pub fn listen(&mut self) -> Result<Flows, Failure> {
+        let flows = Flows::listen(&self.inside, &self.router)?;
+        self.is_telling = true;
+        Ok(flows)
+    }
+
+    /// Has rules tell of nothing any more, from the next [`Self::enforce`] on.
+    pub const fn be_silent(&mut self) {
+        self.is_telling = false;
+    }
+
     /// Has the router carry these rules out and no others, from one packet to the next; only what differs from those before is written.
     /// Connections that were let through go on, as on AWS, but for what network ACLs say.
     ///
@@ -304,13 +323,25 @@ impl Network {
     /// What the kernel answers, with the rules as they were: `EMSGSIZE` where one change of a process without privileges is more than twice
     /// `net.core.wmem_max`. First rules may be: they are written in parts, and let nothing through before they are whole.
     pub fn enforce(&mut self, ruleset: &Ruleset, cables: &Cables) -> Result<(), Failure> {
-        let enforced = Enforced { ruleset: ruleset.clone(), cables: cables.clone(), resolver: self.resolver };
+        let enforced = Enforced {
+            ruleset: ruleset.clone(),
+            cables: cables.clone(),
+            resolver: self.resolver,
+            is_telling: self.is_telling,
+        };
         let transaction = enforced.instead_of(self.enforced.as_ref());
         let mut rules = match self.rules.take() {
             Some(rules) => rules,
             None => self.inside.run(&self.router, Netlink::netfilter)??,
         };
-        transaction.carry_out(&mut rules)?;
+        match transaction.carry_out(&mut rules) {
+            // A kernel without `nft_log` knows no such step.
+            Err(failure) if self.is_telling && failure.errno() == Errno::NOENT => {
+                self.is_telling = false;
+                return self.enforce(ruleset, cables);
+            }
+            carried_out => carried_out?,
+        }
         // After a failure there may be more to be heard from it, so that it is not used again.
         self.rules = Some(rules);
         self.enforced = Some(enforced);

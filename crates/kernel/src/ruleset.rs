@@ -15,6 +15,7 @@ use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
 use topology::ruleset::{Area, Gate, Ruleset, Span, Wall, icmp};
 
 use crate::cable::CableNumber;
+use crate::flows::{Barrier, LOG_GROUP};
 use crate::nft::{Connection, Element, Fate, Field, Hook, Kind, Step, Table, Transaction};
 
 /// The table; each router has its own.
@@ -43,6 +44,8 @@ pub(crate) struct Enforced {
     pub(crate) cables: Cables,
     /// Where the router answers questions about names, if it does.
     pub(crate) resolver: Option<Ipv4Addr>,
+    /// Whether it tells of packets that groups and network ACLs do not let through.
+    pub(crate) is_telling: bool,
 }
 
 impl Enforced {
@@ -83,7 +86,7 @@ impl Enforced {
     /// All that there is besides groups.
     fn besides(&self) -> impl PartialEq {
         let Ruleset { doors, gates: _, members: _, walls, crossings, left_out: _ } = &self.ruleset;
-        (doors, walls, crossings, &self.cables, self.resolver)
+        (doors, walls, crossings, &self.cables, self.resolver, self.is_telling)
     }
 
     /// What there is of groups, in the order of its keys.
@@ -133,8 +136,8 @@ fn table(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Table {
 
 /// The part of it that says what there is of these groups.
 fn groups(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Rules<'_> {
-    let Enforced { ruleset, cables, resolver: _ } = enforced;
-    let mut rules = Rules { table: Table::default(), ruleset, cables };
+    let Enforced { ruleset, cables, resolver: _, is_telling } = enforced;
+    let mut rules = Rules { table: Table::default(), ruleset, cables, is_telling: *is_telling };
     for group in enforced.groups().filter(|group| is_in(*group)) {
         match group {
             Group::Gate(gate) => rules.gate(gate),
@@ -151,9 +154,16 @@ struct Rules<'a> {
     table: Table,
     ruleset: &'a Ruleset,
     cables: &'a Cables,
+    is_telling: bool,
 }
 
 impl<'a> Rules<'a> {
+    /// Drops a packet, and tells where.
+    fn drop_at(&self, barrier: Barrier) -> Vec<Step> {
+        let told = self.is_telling.then(|| Step::Tell(LOG_GROUP, barrier.word()));
+        told.into_iter().chain([Step::Then(Fate::Drop)]).collect()
+    }
+
     /// Who is at a cable uses the address that the cable has, and IPv4.
     fn sources(&mut self) {
         let doors =
@@ -243,9 +253,9 @@ impl<'a> Rules<'a> {
         let cables = format!("{subnet}.cables");
         let elements: Vec<_> = self.cables_in(wall).map(|cable| one(cable.bytes())).collect();
         self.table.set(&cables, Kind::Cables, elements);
-        for (direction, open, replies) in [
-            (Direction::Egress, &wall.leaves, &wall.replies_come_in),
-            (Direction::Ingress, &wall.comes_in, &wall.replies_leave),
+        for (direction, (open, replies), (here, answered)) in [
+            (Direction::Egress, (&wall.leaves, &wall.replies_come_in), (Barrier::Leaving, Barrier::Returning)),
+            (Direction::Ingress, (&wall.comes_in, &wall.replies_leave), (Barrier::Arriving, Barrier::Replying)),
         ] {
             let chain = format!("{subnet}.{}", way(direction));
             let (open_set, replies_set) = (format!("{chain}.ports"), format!("{chain}.replies"));
@@ -255,13 +265,10 @@ impl<'a> Rules<'a> {
             let address = address_of_other(direction);
             let other = if direction == Direction::Egress { Field::CableTo } else { Field::CableFrom };
             let within = [Step::Read(other, 0), Step::In(0, cables.clone()), Step::Then(Fate::Return)];
-            let not_answered = [
-                Step::Read(Field::Protocol, 0),
-                Step::Read(address, 1),
-                Step::NotIn(0, replies_set),
-                Step::Then(Fate::Drop),
-            ];
-            let begins_without_replies = [&Connection::is(&[Connection::New])[..], &not_answered].concat();
+            let not_answered = [Step::Read(Field::Protocol, 0), Step::Read(address, 1), Step::NotIn(0, replies_set)];
+            let drop_unanswered = self.drop_at(answered);
+            let begins_without_replies =
+                [&Connection::is(&[Connection::New])[..], &not_answered, &drop_unanswered].concat();
             let is_open = [
                 Step::Read(Field::Protocol, 0),
                 Step::Read(Field::PortTo, 1),
@@ -269,7 +276,7 @@ impl<'a> Rules<'a> {
                 Step::In(0, open_set),
                 Step::Then(Fate::Return),
             ];
-            for steps in [&within[..], &begins_without_replies, &is_open, &[Step::Then(Fate::Drop)]] {
+            for steps in [&within[..], &begins_without_replies, &is_open, &self.drop_at(here)] {
                 self.table.rule(&chain, steps);
             }
         }
@@ -292,9 +299,9 @@ impl<'a> Rules<'a> {
 
     /// Sends what begins a connection to the groups of the interface on this side.
     fn side(&mut self, direction: Direction) {
-        let (chain, priority, field) = match direction {
-            Direction::Egress => ("leaving", 0, Field::CableFrom),
-            Direction::Ingress => ("arriving", 10, Field::CableTo),
+        let (chain, priority, field, barrier) = match direction {
+            Direction::Egress => ("leaving", 0, Field::CableFrom, Barrier::Leaving),
+            Direction::Ingress => ("arriving", 10, Field::CableTo, Barrier::Arriving),
         };
         let (map, drop) = (format!("{chain}.gates"), [Step::Count, Step::Then(Fate::Drop)]);
         let mut elements = Vec::new();
@@ -320,7 +327,8 @@ impl<'a> Rules<'a> {
         self.table.rule(chain, &[&follows[..], &[Step::Then(Fate::Accept)]].concat());
         self.table.rule(chain, &[&Connection::is(&[Connection::Invalid])[..], &drop].concat());
         self.table.rule(chain, &[Step::Read(field, 0), Step::AsSays(0, map)]);
-        self.table.rule(chain, &drop);
+        let last = [&[Step::Count][..], &self.drop_at(barrier)].concat();
+        self.table.rule(chain, &last);
     }
 
     /// The cables to other VPCs, with the addresses there.

@@ -13,15 +13,17 @@ use crate::netlink::Netlink;
 const TRACKING: u16 = 1;
 const GET: u16 = 1;
 const DELETE: u16 = 2;
+/// `IPCTNL_MSG_CT_GET_CTRZERO`: what was counted is told, and counted from nothing on.
+pub(crate) const GET_AND_RESET: u16 = 3;
 /// `AF_INET`, with a version and a number that are nobody's.
-const HEADER: [u8; 4] = [2, 0, 0, 0];
+pub(crate) const HEADER: [u8; 4] = [2, 0, 0, 0];
 
 /// What a connection is known by: how its first packet went, with the addresses of that; and a number.
-const FIRST: u16 = 1;
+pub(crate) const FIRST: u16 = 1;
 const NUMBER: u16 = 12;
-const ADDRESSES: u16 = 1;
-const ADDRESS_FROM: u16 = 1;
-const ADDRESS_TO: u16 = 2;
+pub(crate) const ADDRESSES: u16 = 1;
+pub(crate) const ADDRESS_FROM: u16 = 1;
+pub(crate) const ADDRESS_TO: u16 = 2;
 
 /// Forgets every connection to or from an address of these blocks, in the namespace of the socket. A kernel that cannot be asked forgets none.
 pub(crate) fn forget(netlink: &mut Netlink, blocks: &[Ipv4Net]) -> Result<(), Failure> {
@@ -40,7 +42,13 @@ pub(crate) fn forget(netlink: &mut Netlink, blocks: &[Ipv4Net]) -> Result<(), Fa
     found.into_iter().try_for_each(|delete| netlink.carry_out(delete, "forget a connection").or_else(gone))
 }
 
-fn message(what: u16, flags: u16) -> Message {
+/// Whether a message of this kind is about a tracked connection.
+pub(crate) const fn is_of_tracking(kind: u16) -> bool {
+    kind >> 8 == TRACKING
+}
+
+/// A request about tracked connections.
+pub(crate) fn message(what: u16, flags: u16) -> Message {
     Message::new((TRACKING << 8) | what, flags).fixed(&HEADER)
 }
 

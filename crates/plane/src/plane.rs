@@ -33,6 +33,7 @@ use topology::trial::{Trial, Tried};
 use crate::answer::body::{self, Body};
 use crate::fabric::dial::PoolKey;
 use crate::fabric::engine::Engine;
+use crate::fabric::flow::Extent;
 use crate::fabric::lanes::Lanes;
 use crate::fabric::outside::Outside;
 use crate::fabric::stream::Home;
@@ -218,6 +219,8 @@ impl Plane {
     pub fn move_clock(&self, by: Duration) {
         self.0.shared.identity.move_clock(by);
         let flows = Arc::clone(&self.0.shared.world.load().flows);
+        // Whatever was before it was then.
+        flows::hear(&self.0.shared, &flows, Extent::Whole);
         flows.move_clock(by);
         flows::write(&self.0.shared, &flows, false);
     }
@@ -424,13 +427,15 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>, sockets: Arc<
         shared.home.pool.sweep();
         shared.home.http2.sweep();
         shared.lanes.sweep();
-        let mut sockets = sockets.lock();
-        if sockets.is_wanting() {
-            sockets.reconcile(&Handle::current(), &shared, &connections);
+        {
+            let mut sockets = sockets.lock();
+            if sockets.is_wanting() {
+                sockets.reconcile(&Handle::current(), &shared, &connections);
+            }
         }
-        drop(sockets);
         report_usage(&shared);
         let flows = Arc::clone(&shared.world.load().flows);
+        flows::hear_aside(&shared, &flows).await;
         flows::write(&shared, &flows, false);
         let (world, now) = (shared.world.load(), crate::clock::now());
         world.realms.iter().flat_map(|realm| realm.balancers()).for_each(|(_, meter)| meter.weigh(now));

@@ -121,7 +121,7 @@ async fn carry(
         let index = fabric.interface_by_id(*interface).ok_or_else(gone)?;
         let IpAddr::V4(address) = peer.ip() else { return Err(gone()) };
         let End::Interface(from) = way::sender(fabric, index, address) else { return Err(gone()) };
-        dial::ask(realm.net(), from, Destination::Interface(index), *port)
+        dial::ask(realm.net().through_the_kernel(*interface), from, Destination::Interface(index), *port)
             .map_err(|denial| io::Error::new(io::ErrorKind::PermissionDenied, format!("{:?}", denial.reason)))?
     };
     let mut target = dial::connect(&permit).await.map_err(io::Error::other)?;

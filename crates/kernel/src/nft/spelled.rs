@@ -125,6 +125,8 @@ pub(crate) enum Step {
     AsSays(u32, String),
     /// Counts.
     Count,
+    /// Tells whoever listens at a group, with a word.
+    Tell(u16, &'static str),
     /// Decides.
     Then(Fate),
 }
@@ -191,6 +193,10 @@ pub(super) fn expression(message: &mut Message, step: &Step) {
         Step::NotIn(at, set) => look_up(message, *at, set, Some((5, 1))),
         Step::AsSays(at, map) => look_up(message, *at, map, Some((3, REGISTER_OF_VERDICT))),
         Step::Count => named(message, "counter", |_data| {}),
+        Step::Tell(group, word) => named(message, "log", |data| {
+            data.put(1, &group.to_be_bytes());
+            data.text(2, word);
+        }),
         Step::Then(fate) => named(message, "immediate", |data| {
             data.number(1, REGISTER_OF_VERDICT);
             data.nest(2, |value| spell(value, fate));

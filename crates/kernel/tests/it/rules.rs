@@ -1,10 +1,12 @@
 //! What the kernel does beyond the opening of TCP connections: other protocols, revoked rules, forged addresses, and what is no interface.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::sync::Arc;
 
+use kernel::flows::{Barrier, Flows, Refused, Stage, Told, Way};
 use kernel::{INNER, Inside, Plug};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, ipproto, recv, socket_with};
 use topology::id::{NetworkAclId, SecurityGroupId, SecurityGroupRuleId};
@@ -129,6 +131,68 @@ tests! {
     the_resolver_is_asked_whatever_the_groups_say_and_nothing_else_of_the_router_is_reached
     an_interface_that_is_taken_away_answers_no_more_and_its_cable_is_free
     a_network_gets_another_block_and_loses_one
+    what_passes_and_what_does_not_is_told_once_with_what_was_counted
+}
+
+/// What a router tells, after which there is nothing left to tell.
+fn told(flows: &mut Flows) -> Vec<Told> {
+    let mut all = Vec::new();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    flows.look(now, &mut |told| all.push(told)).unwrap();
+    all
+}
+
+fn what_passes_and_what_does_not_is_told_once_with_what_was_counted() {
+    let mut net = Net::of(&fabric(Vec::new()));
+    let mut flows = net.vpc.network().listen().unwrap();
+    net.enforce(&fabric(Vec::new()));
+    assert_eq!(told(&mut flows), []);
+    // Nothing lets this in.
+    let datagrams = net.datagrams(CLIENT, SocketAddrV4::new(address(CLIENT), 999));
+    datagrams.send_to(b"12345678", at(SERVER)).unwrap();
+    assert!(!net.arrives(CLIENT, at(SERVER)));
+    let all = told(&mut flows);
+    let refused: Vec<_> =
+        all.iter().filter_map(|told| if let Told::Refused(refused) = told { Some(*refused) } else { None }).collect();
+    let [datagram, opening] = refused[..] else { panic!("{all:?}") };
+    let way = Way { protocol: 17, from: SocketAddrV4::new(address(CLIENT), 999), to: at(SERVER) };
+    assert_eq!(datagram, Refused { way, bytes: 20 + 8 + 8, flags: 0, at: Barrier::Arriving });
+    assert_eq!((opening.way.to, opening.flags, opening.at), (way.to, 2, Barrier::Arriving));
+    // What was sure to arrive passed, and is told of no second time.
+    let carried = |all: &[Told]| {
+        let carried =
+            all.iter().map(|told| if let Told::Carried(carried) = told { *carried } else { panic!("{all:?}") });
+        carried.filter(|carried| carried.way.protocol == 6).collect::<Vec<_>>()
+    };
+    let passed: Vec<_> = all.iter().filter(|told| matches!(told, Told::Carried(_))).copied().collect();
+    let [sure] = carried(&passed)[..] else { panic!("{all:?}") };
+    assert_eq!((sure.way.to, sure.is_fresh), (at(OTHER), true));
+    assert!(sure.sent.packets >= 2 && sure.sent.bytes >= 80 && sure.replied.packets >= 1, "{sure:?}");
+    assert_eq!(told(&mut flows), []);
+    // A connection goes on, and ends.
+    let begun = net.vpc.begin(CLIENT, vec![at(OTHER)]).pop().unwrap();
+    begun.arrived();
+    let (mut there, _) = net.sure.accept().unwrap();
+    let opened = carried(&told(&mut flows));
+    assert_eq!((opened.len(), opened[0].is_fresh, opened[0].stage), (1, true, Stage::Open));
+    let mut here = TcpStream::from(OwnedFd::from(begun));
+    here.write_all(&[7; 1000]).unwrap();
+    there.read_exact(&mut [0; 1000]).unwrap();
+    let went_on = carried(&told(&mut flows));
+    assert_eq!((went_on.len(), went_on[0].way, went_on[0].is_fresh), (1, opened[0].way, false));
+    assert!(went_on[0].sent.bytes >= 1040 && went_on[0].sent.bytes < 2000, "{went_on:?}");
+    drop(here);
+    assert_eq!(there.read(&mut [0; 1]).unwrap(), 0);
+    drop(there);
+    net.settle();
+    let ended = carried(&told(&mut flows));
+    let ended = ended.iter().find(|carried| carried.way == opened[0].way).unwrap();
+    assert_eq!((ended.stage, ended.is_fresh), (Stage::Ended, false));
+    // Whoever is not wanted to tell tells nothing of what is dropped.
+    net.vpc.network().be_silent();
+    net.enforce(&fabric(Vec::new()));
+    assert!(!net.arrives(CLIENT, at(SERVER)));
+    assert!(told(&mut flows).iter().all(|told| matches!(told, Told::Carried(_))));
 }
 
 fn the_resolver_is_asked_whatever_the_groups_say_and_nothing_else_of_the_router_is_reached() {

@@ -14,7 +14,7 @@ use topology::way;
 
 use super::{connections, direct};
 use crate::answer::body::Body;
-use crate::fabric::dial::{self, Denial, Destination, Leave, Passage};
+use crate::fabric::dial::{self, Denial, Destination, Leave, Net, Passage};
 use crate::front::arrival::Arrival;
 use crate::front::handshake::Failed;
 use crate::front::listen::Transport;
@@ -71,6 +71,14 @@ impl Approach {
                 let fabric = &realm.fabric;
                 Some(way::sender(fabric, fabric.interface_by_id(node)?, public_address(peer.ip())))
             }
+        }
+    }
+
+    /// Of whom such a client asks leave.
+    pub(crate) fn net(self, net: Net<'_>) -> Net<'_> {
+        match self {
+            Self::Attached | Self::Internet => net,
+            Self::Inside(node) => net.through_the_kernel(node),
         }
     }
 
@@ -143,6 +151,7 @@ impl<'w> Entrance<'w> {
             }
             Comes::To(approach) => {
                 let node = approach.node((fabric, self.balancer), self.client, self.peer)?;
+                let net = approach.net(net);
                 Some((node, dial::enter(net, self.client, node.interface, port)))
             }
         }

@@ -5,7 +5,7 @@ use std::fmt;
 #[cfg(target_os = "linux")]
 use std::sync::Arc;
 
-use topology::id::{Realm, VpcId};
+use topology::id::{NetworkInterfaceId, Realm, VpcId};
 
 #[cfg(target_os = "linux")]
 use super::kernel::KernelEngine;
@@ -49,6 +49,15 @@ impl Engine {
             Self::Proxy => Enforcement::Proxy,
             #[cfg(target_os = "linux")]
             Self::Kernel(_) => Enforcement::Kernel,
+        }
+    }
+
+    /// Whether the kernel tells flow logs of what passes this interface through it.
+    pub(super) fn tells_of(&self, interface: NetworkInterfaceId) -> bool {
+        match self {
+            Self::Proxy => false,
+            #[cfg(target_os = "linux")]
+            Self::Kernel(engine) => engine.tells_of(interface),
         }
     }
 

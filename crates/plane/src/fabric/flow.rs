@@ -2,7 +2,11 @@
 //! (VPC user guide, "Flow log records", 2026-11). [`super::dial`] notes them; how a record is written is `report`'s.
 //!
 //! Of a connection that is opened bytes are counted, as they are handed to its stream: within TLS those in the clear. A hop within this
-//! process has neither a port of its sender nor bytes of its own. Where no flow log is, nothing of this is there.
+//! process has neither a port of its sender nor bytes of its own. What goes through networks of the kernel the kernel tells of ([`heard`]).
+//! Where no flow log is, nothing of this is there.
+
+#[cfg(target_os = "linux")]
+mod heard;
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
@@ -33,6 +37,8 @@ const SYN: u8 = 2;
 const SYN_ACK: u8 = 18;
 /// The flag that ends one side.
 const FIN: u8 = 1;
+/// What connections are that Tidegate itself opens.
+const TCP: u8 = 6;
 
 /// What connections are put together by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,8 +51,19 @@ pub(crate) struct Key {
     pub(crate) from: (Ipv4Addr, Option<u16>),
     /// To whom.
     pub(crate) to: (Ipv4Addr, Option<u16>),
+    /// The number of the protocol.
+    pub(crate) protocol: u8,
     /// Whether they are let through.
     pub(crate) is_accepted: bool,
+}
+
+/// How much is asked of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What it tells by itself: of what ended, and of what it refused.
+    Ended,
+    /// What was carried in connections that are open too.
+    Whole,
 }
 
 /// What is known of them.
@@ -56,6 +73,8 @@ pub(crate) struct Sum {
     pub(crate) told: Arc<Logged>,
     /// Bytes, where there is a stream.
     pub(crate) bytes: Option<u64>,
+    /// Packets, where the kernel counts them.
+    pub(crate) packets: Option<u64>,
     /// Flags of TCP.
     pub(crate) flags: u8,
     /// By which way they leave, as AWS numbers it.
@@ -82,12 +101,15 @@ impl Interval {
         let sum = self.sums.entry(key).or_insert_with(|| Sum {
             told: Arc::clone(told),
             bytes: None,
+            packets: None,
             flags: 0,
             path: news.path,
             seen: news.seen,
         });
-        if let Some(bytes) = news.bytes {
-            sum.bytes = Some(sum.bytes.unwrap_or_default().saturating_add(bytes));
+        for (sum, news) in [(&mut sum.bytes, news.bytes), (&mut sum.packets, news.packets)] {
+            if let Some(news) = news {
+                *sum = Some(sum.unwrap_or_default().saturating_add(news));
+            }
         }
         sum.flags |= news.flags;
         sum.seen = (sum.seen.0.min(news.seen.0), sum.seen.1.max(news.seen.1));
@@ -98,6 +120,7 @@ impl Interval {
 #[derive(Debug, Clone, Copy)]
 struct News {
     bytes: Option<u64>,
+    packets: Option<u64>,
     flags: u8,
     path: Option<u8>,
     seen: (u64, u64),
@@ -134,6 +157,7 @@ pub(crate) struct Ends {
     seen_as: Ipv4Addr,
     address: Ipv4Addr,
     port: u16,
+    protocol: u8,
     path: Option<u8>,
 }
 
@@ -160,7 +184,7 @@ impl Ends {
         };
         let seen_as = seen_as.unwrap_or(own);
         let (book, address, port) = (Arc::clone(book), leg.to_address, leg.port);
-        Some(Self { book, from, to, own, seen_as, address, port, path })
+        Some(Self { book, from, to, own, seen_as, address, port, protocol: TCP, path })
     }
 
     fn key(&self, pass: Pass, port: Option<u16>, is_accepted: bool) -> Option<(Key, &Arc<Logged>)> {
@@ -174,7 +198,7 @@ impl Ends {
             Pass::Sent | Pass::Replied => Direction::Egress,
             Pass::Received | Pass::Returned => Direction::Ingress,
         };
-        Some((Key { interface: told.interface.id, direction, from, to, is_accepted }, told))
+        Some((Key { interface: told.interface.id, direction, from, to, protocol: self.protocol, is_accepted }, told))
     }
 
     fn note(&self, shelf: &mut Shelf, (pass, port, is_accepted): (Pass, Option<u16>, bool), news: News) {
@@ -194,7 +218,11 @@ impl Ends {
         let mut shelf = self.book.0.lock();
         for pass in passes {
             let flags = if pass.is_there() { flags.0 } else { flags.1 };
-            self.note(&mut shelf, (*pass, None, true), News { bytes: None, flags, path: None, seen: (now, now) });
+            self.note(
+                &mut shelf,
+                (*pass, None, true),
+                News { bytes: None, packets: None, flags, path: None, seen: (now, now) },
+            );
         }
     }
 
@@ -214,11 +242,7 @@ impl Ends {
         let now = self.book.now().as_secs();
         let mut shelf = self.book.0.lock();
         if shelf.marks.len() >= FLOWS_MAX {
-            for told in [&self.from, &self.to].into_iter().flatten() {
-                for kept in &mut shelf.intervals {
-                    kept.skipped.entry(told.interface.id).or_insert_with(|| Arc::clone(told));
-                }
-            }
+            [&self.from, &self.to].into_iter().flatten().for_each(|told| shelf.skip(told));
             return None;
         }
         let mark = Arc::new(Mark {
@@ -271,7 +295,7 @@ impl Mark {
         for pass in Pass::ALL {
             let (bytes, opening) = if pass.is_there() { (sent, SYN) } else { (received, SYN_ACK) };
             let flags = (if is_fresh { opening } else { 0 }) | (if is_over { FIN } else { 0 });
-            let news = News { bytes: Some(bytes), flags, path: None, seen };
+            let news = News { bytes: Some(bytes), packets: None, flags, path: None, seen };
             self.ends.note(shelf, (pass, self.port, true), news);
         }
     }
@@ -363,6 +387,15 @@ struct Shelf {
     turns: [u64; 2],
 }
 
+impl Shelf {
+    /// Some of what passes an interface is left out.
+    fn skip(&mut self, told: &Arc<Logged>) {
+        for kept in &mut self.intervals {
+            kept.skipped.entry(told.interface.id).or_insert_with(|| Arc::clone(told));
+        }
+    }
+}
+
 impl FlowBook {
     /// Now, since 1970, by the clock that can be moved on.
     fn now(&self) -> Duration {
@@ -398,12 +431,19 @@ impl FlowBook {
         let mut shelf = self.0.lock();
         for pass in Pass::ALL {
             let flags = if pass.is_there() { SYN } else { SYN_ACK };
-            let news = News { bytes: None, flags, path: None, seen: (now, now) };
+            let news = News { bytes: None, packets: None, flags, path: None, seen: (now, now) };
             ends.note(&mut shelf, (pass, None, !(is_rejected && pass == last)), news);
             if pass == last {
                 break;
             }
         }
+    }
+
+    /// Whether an interval is over that was not taken.
+    pub(crate) fn is_due(&self) -> bool {
+        let now = self.now().as_secs();
+        let turns = self.0.lock().turns;
+        FlowInterval::ALL.into_iter().zip(turns).any(|(interval, last)| now / interval.seconds() != last)
     }
 
     /// What belongs to intervals that are over, each with when it ended; with `all` what belongs to those under way too.
@@ -439,7 +479,7 @@ mod tests {
 
     use super::*;
 
-    fn told(n: u128, intervals: &[FlowInterval]) -> Arc<Logged> {
+    pub(super) fn told(n: u128, intervals: &[FlowInterval]) -> Arc<Logged> {
         let realm =
             topology::id::Realm { account: topology::id::AccountId::DEFAULT, region: "us-east-1".parse().unwrap() };
         let log = |interval: &FlowInterval| {
@@ -467,7 +507,8 @@ mod tests {
     fn ends(book: &Arc<FlowBook>, port: u16, intervals: &[FlowInterval]) -> Arc<Ends> {
         let (own, address) = (Ipv4Addr::new(10, 0, 0, 4), Ipv4Addr::new(10, 0, 0, 9));
         let (from, to) = (Some(told(1, intervals)), None);
-        Arc::new(Ends { book: Arc::clone(book), from, to, own, seen_as: own, address, port, path: Some(1) })
+        let book = Arc::clone(book);
+        Arc::new(Ends { book, from, to, own, seen_as: own, address, port, protocol: TCP, path: Some(1) })
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl StreamDoor {
             recording.stop(HopKind::Listener, id, Reason::NoInterface);
             return None;
         };
-        let leave = match dial::enter(realm.net(), from, node.interface, listener.port) {
+        let leave = match dial::enter(self.approach.net(realm.net()), from, node.interface, listener.port) {
             Ok(leave) => leave,
             Err(denial) => {
                 dropped(recording, &denial, blocked).await;

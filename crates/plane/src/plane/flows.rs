@@ -10,7 +10,10 @@ use topology::resource::flow_log::FlowInterval;
 use topology::snapshot::fabric::{FlowLog, FlowTo, Logged};
 use topology::snapshot::gateway::LogStream;
 
-use crate::fabric::flow::{FlowBook, Interval};
+use crate::fabric::engine::Enforcement;
+#[cfg(target_os = "linux")]
+use crate::fabric::engine::Engine;
+use crate::fabric::flow::{Extent, FlowBook, Interval};
 use crate::report::flow::{Of, line};
 use crate::report::outlet::{BalancerLine, LogLine};
 use crate::shared::Shared;
@@ -18,7 +21,34 @@ use crate::shared::Shared;
 /// Hands out the records of all intervals, those under way too.
 pub(super) fn write_all(shared: &Shared) {
     let book = Arc::clone(&shared.world.load().flows);
+    hear(shared, &book, Extent::Whole);
     write(shared, &book, true);
+}
+
+/// Notes what the kernel tells of its networks: what ended or was refused, and, where records are due or `whole` is asked for, what was carried in connections
+/// that are open.
+#[cfg(target_os = "linux")]
+pub(super) fn hear(shared: &Shared, book: &Arc<FlowBook>, asked: Extent) {
+    let Engine::Kernel(engine) = &shared.config.engine else { return };
+    let world = shared.world.load();
+    let extent = if book.is_due() { Extent::Whole } else { asked };
+    engine.hear(extent, &mut |realm, vpc, told| {
+        if let Some(realm) = world.realm(realm) {
+            book.heard(&realm.snapshot.fabric, vpc, told);
+        }
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn hear(_: &Shared, _: &Arc<FlowBook>, _: Extent) {}
+
+/// The same of what it tells by itself, on a thread that may wait for the kernel. Where no network is the kernel's, there is no such thread.
+pub(super) async fn hear_aside(shared: &Arc<Shared>, book: &Arc<FlowBook>) {
+    if shared.config.engine.enforcement() == Enforcement::Kernel {
+        let (hearing, book) = (Arc::clone(shared), Arc::clone(book));
+        // A panic of it is told by the hook, and the next turn hears again.
+        let _ = tokio::task::spawn_blocking(move || hear(&hearing, &book, Extent::Ended)).await;
+    }
 }
 
 /// Hands out the records of the intervals that are over; with `all` of those under way too.

@@ -1,5 +1,5 @@
-//! Records of flow logs as lines (VPC user guide, "Flow log records", 2026-11). What there is nothing of is written as `-`: packets,
-//! which nobody here sees, among it.
+//! Records of flow logs as lines (VPC user guide, "Flow log records", 2026-11). What there is nothing of is written as `-`: packets
+//! of what the kernel did not carry among it.
 
 use std::fmt::Write as _;
 
@@ -65,7 +65,8 @@ fn put_flow(line: &mut String, (key, sum): (&Key, &Sum), field: FlowField) -> st
         FlowField::DstAddr | FlowField::PktDstAddr => write!(line, "{}", key.to.0),
         FlowField::SrcPort => or_dash(line, key.from.1),
         FlowField::DstPort => or_dash(line, key.to.1),
-        FlowField::Protocol => write!(line, "6"),
+        FlowField::Protocol => write!(line, "{}", key.protocol),
+        FlowField::Packets => or_dash(line, sum.packets),
         FlowField::Bytes => or_dash(line, sum.bytes),
         FlowField::Action => write!(line, "{}", if key.is_accepted { "ACCEPT" } else { "REJECT" }),
         FlowField::TcpFlags => write!(line, "{}", sum.flags),

@@ -5,7 +5,9 @@ use std::collections::btree_map::Entry;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use kernel::flows::Flows;
 use kernel::{CableNumber, Cables, Failure, Inside, Namespace, Network, Plug};
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use topology::id::{NetworkInterfaceId, Realm, VpcId};
@@ -14,10 +16,13 @@ use topology::ruleset::{self, Door, Ruleset};
 use topology::snapshot::fabric::{Fabric, VpcNet};
 use topology::snapshot::{RealmSnapshot, Snapshot};
 
-use super::{Place, Progress, Work};
+use super::{Listened, Place, Progress, Work};
 
 /// A router's namespace, and the socket by which its rules are written.
 const DESCRIPTORS_OF_ROUTER: usize = 2;
+
+/// The sockets by which it tells of connections, and is asked of them.
+const DESCRIPTORS_OF_EARS: usize = 2;
 
 /// All networks.
 #[derive(Debug)]
@@ -77,6 +82,7 @@ struct Built {
 struct Vpc {
     network: Network,
     _resolver: Option<Resolver>,
+    ears: Ears,
     interfaces: BTreeMap<NetworkInterfaceId, Plugged>,
     /// The networks that it is joined to.
     crossings: BTreeMap<VpcId, Joined>,
@@ -84,6 +90,18 @@ struct Vpc {
     left_by: Vec<Ipv4Net>,
     /// Addresses whose connections this router has to forget.
     stale: Vec<Ipv4Net>,
+}
+
+/// Whether the router is listened to.
+#[derive(Debug, Default)]
+enum Ears {
+    /// No flow log is there.
+    #[default]
+    Shut,
+    /// It is.
+    Open { _flows: Arc<Mutex<Flows>> },
+    /// The kernel refused it, which was told.
+    Deaf,
 }
 
 /// A cable to another network.
@@ -194,7 +212,7 @@ impl Built {
         for net in &fabric.vpcs {
             let Some(ruleset) = rulesets.get(&net.id) else { continue };
             faults.extend(ruleset.left_out.iter().map(|other| (net.id, Refused::LeftOut(*other))));
-            faults.extend(self.furnish(ground, (&realm.realm, net, ruleset), work).err().map(|why| (net.id, why)));
+            faults.extend(self.furnish(ground, (realm, net, ruleset), work).err().map(|why| (net.id, why)));
         }
         self.tell_what_is_stale();
         faults.extend(self.part_and_join(&rulesets));
@@ -268,7 +286,7 @@ impl Built {
     fn furnish(
         &mut self,
         ground: &mut Ground,
-        (realm, net, ruleset): (&Realm, &VpcNet, &Ruleset),
+        (RealmSnapshot { realm, fabric, .. }, net, ruleset): (&RealmSnapshot, &VpcNet, &Ruleset),
         work: &Work,
     ) -> Result<(), Refused> {
         if ruleset.doors.is_empty() {
@@ -286,6 +304,7 @@ impl Built {
                 place.insert(Vpc {
                     network,
                     _resolver,
+                    ears: Ears::Shut,
                     interfaces: BTreeMap::new(),
                     crossings: BTreeMap::new(),
                     left_by: Vec::new(),
@@ -293,6 +312,7 @@ impl Built {
                 })
             }
         };
+        vpc.listen(ground, (realm, net.id, fabric), work)?;
         vpc.network.reblock(&net.cidrs)?;
         ground.left += vpc.take_away(&ruleset.doors, work)?;
         vpc.add(&ruleset.doors, ground)
@@ -315,7 +335,43 @@ fn resolver(network: &mut Network, (realm, net): (&Realm, &VpcNet), work: &Work)
 impl Vpc {
     /// The router's and those of interfaces.
     fn descriptors(&self) -> usize {
-        DESCRIPTORS_OF_ROUTER + self.interfaces.len()
+        let ears = if let Ears::Open { .. } = self.ears { DESCRIPTORS_OF_EARS } else { 0 };
+        DESCRIPTORS_OF_ROUTER + ears + self.interfaces.len()
+    }
+
+    /// Listens to the router where a flow log is. Where that cannot be, flow logs tell of what Tidegate itself carries.
+    fn listen(
+        &mut self,
+        ground: &mut Ground,
+        (realm, id, fabric): (&Realm, VpcId, &Fabric),
+        work: &Work,
+    ) -> Result<(), Refused> {
+        let is_wanted = fabric.flow_logs.values().any(|logged| logged.interface.vpc == id);
+        match &self.ears {
+            Ears::Shut if is_wanted => {
+                ground.take(DESCRIPTORS_OF_EARS)?;
+                self.ears = match self.network.listen() {
+                    Ok(flows) => {
+                        let flows = Arc::new(Mutex::new(flows));
+                        let (realm, flows_of) = (realm.clone(), Arc::downgrade(&flows));
+                        work.listened.lock().push(Listened { realm, vpc: id, flows: flows_of });
+                        Ears::Open { _flows: flows }
+                    }
+                    Err(failure) => {
+                        ground.left += DESCRIPTORS_OF_EARS;
+                        tracing::warn!(vpc = %id, %failure, "flow logs do not tell of what programs send each other");
+                        Ears::Deaf
+                    }
+                };
+            }
+            Ears::Open { .. } if !is_wanted => {
+                ground.left += DESCRIPTORS_OF_EARS;
+                self.network.be_silent();
+                self.ears = Ears::Shut;
+            }
+            Ears::Shut | Ears::Open { .. } | Ears::Deaf => {}
+        }
+        Ok(())
     }
 
     /// Has the rules and routes in force, and tells of the interfaces: of none before.
@@ -334,6 +390,7 @@ impl Vpc {
             namespace: plugged.namespace.clone(),
             address: plugged.plug.address,
             progress: Arc::clone(progress),
+            is_told: matches!(self.ears, Ears::Open { .. }),
         };
         work.places.write().extend(self.interfaces.iter().map(|(id, plugged)| (*id, place(plugged))));
         Ok(())

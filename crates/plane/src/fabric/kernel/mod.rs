@@ -11,10 +11,11 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
+use kernel::flows::{Flows, Told};
 use kernel::{Failure, Inside, Namespace};
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::net::{TcpSocket, TcpStream};
@@ -24,6 +25,8 @@ use topology::id::{NetworkInterfaceId, Realm, VpcId};
 use topology::snapshot::Snapshot;
 
 use self::build::Builder;
+use super::flow::Extent;
+use crate::clock;
 
 /// One descriptor of so many is for sockets of load balancers' nodes, and one for those of attached programs of the host.
 const SOCKETS_PART: usize = 8;
@@ -49,6 +52,8 @@ struct Work {
     /// Realms by how far their networks are.
     realms: Mutex<HashMap<Realm, Arc<Progress>>>,
     faults: Mutex<HashMap<(Realm, VpcId), String>>,
+    /// The routers that are listened to, for as long as their networks are there.
+    listened: Mutex<Vec<Listened>>,
     /// Who serves resolvers.
     names: NameServer,
     /// Raised when a snapshot has been worked off.
@@ -58,6 +63,14 @@ struct Work {
 /// Serves the resolver of a VPC on its sockets, by a task.
 pub(crate) type ServeNames =
     dyn Fn((&Realm, VpcId), (UdpSocket, TcpListener)) -> io::Result<JoinHandle<()>> + Send + Sync;
+
+/// A router that is listened to.
+#[derive(Debug, Clone)]
+struct Listened {
+    realm: Realm,
+    vpc: VpcId,
+    flows: Weak<Mutex<Flows>>,
+}
 
 /// Who serves resolvers; nobody does before somebody is told to.
 #[derive(Default)]
@@ -96,6 +109,8 @@ struct Place {
     namespace: Namespace,
     address: Ipv4Addr,
     progress: Arc<Progress>,
+    /// Whether its router is listened to.
+    is_told: bool,
 }
 
 impl KernelEngine {
@@ -145,6 +160,32 @@ impl KernelEngine {
     pub(super) fn faults(&self) -> Vec<(Realm, VpcId, String)> {
         let faults = self.work.faults.lock();
         faults.iter().map(|((realm, vpc), why)| (realm.clone(), *vpc, why.clone())).collect()
+    }
+
+    /// Tells what routers with flow logs say. It waits for the kernel alone.
+    pub(crate) fn hear(&self, extent: Extent, tell: &mut dyn FnMut(&Realm, VpcId, Told)) {
+        let mut listened = self.work.listened.lock();
+        listened.retain(|one| one.flows.strong_count() > 0);
+        let all = listened.clone();
+        drop(listened);
+        for Listened { realm, vpc, flows } in all {
+            let Some(flows) = flows.upgrade() else { continue };
+            let mut flows = flows.lock();
+            let tell = &mut |told| tell(&realm, vpc, told);
+            let heard = match extent {
+                Extent::Ended => flows.hear(tell),
+                Extent::Whole => flows.look(clock::since_epoch(), tell),
+            };
+            if let Err(failure) = heard {
+                tracing::warn!(%vpc, %failure, "what passes a private network of the kernel is not told whole");
+                tell(Told::Lost);
+            }
+        }
+    }
+
+    /// Whether what passes this interface through the kernel is told by [`Self::hear`].
+    pub(crate) fn tells_of(&self, interface: NetworkInterfaceId) -> bool {
+        self.work.places.read().get(&interface).is_some_and(|place| place.is_told)
     }
 
     /// The namespace of an interface, if somebody has that, once the networks are as they were asked to be.
