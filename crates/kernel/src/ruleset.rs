@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use topology::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
 use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
-use topology::ruleset::{Area, Gate, Ruleset, Span, Wall, icmp};
+use topology::ruleset::{Area, Gate, Open, Ruleset, Span, Wall, icmp};
 
 use crate::cable::CableNumber;
 use crate::flows::{Barrier, LOG_GROUP};
@@ -213,7 +213,20 @@ impl<'a> Rules<'a> {
     fn gate(&mut self, gate: &Gate) {
         let chain = chain_of(gate);
         let address = address_of_other(gate.direction);
-        let ports: Vec<_> = areas(&gate.tcp, &[TCP]).chain(areas(&gate.udp, &[UDP])).collect();
+        self.table.chain(&chain);
+        let Gate { tcp, udp, icmp, protocols, .. } = gate;
+        self.let_through(&chain, address, [tcp, udp, icmp, protocols], &Fate::Accept);
+        for (traffic, group) in &gate.with {
+            let Some(is_such) = is_such(*traffic) else { continue };
+            let member = [Step::Read(address, 0), Step::In(0, format!("{group}.members"))];
+            self.table.rule(&chain, &[&member[..], &is_such, &[Step::Then(Fate::Accept)]].concat());
+        }
+    }
+
+    /// Rules of a chain for what has its numbers and its other end in an area of its protocol: ports of TCP and of UDP, types and codes of ICMP, and
+    /// protocols by number.
+    fn let_through(&mut self, chain: &str, address: Field, [tcp, udp, icmp, protocols]: [&[Area]; 4], fate: &Fate) {
+        let ports: Vec<_> = areas(tcp, &[TCP]).chain(areas(udp, &[UDP])).collect();
         let in_ports = [Step::Read(Field::Protocol, 0), Step::Read(Field::PortTo, 1), Step::Read(address, 2)];
         let in_icmp = [
             Step::Read(Field::Protocol, 0),
@@ -222,15 +235,14 @@ impl<'a> Rules<'a> {
             Step::Read(address, 1),
         ];
         let in_protocols = [Step::Read(Field::Protocol, 0), Step::Read(address, 1)];
-        let protocols = gate.protocols.iter().map(|area| {
+        let protocols = protocols.iter().map(|area| {
             // Protocols are numbers of one byte, as `topology::ruleset` makes them.
             let key = |number: u16, address: [u8; 4]| [[number.to_be_bytes()[1], 0, 0, 0], address].concat();
             between(key(area.from, area.span.first.octets()), key(area.to, area.span.last.octets()))
         });
-        self.table.chain(&chain);
         for (of, kind, elements, steps) in [
             ("ports", Kind::Ports, ports, &in_ports[..]),
-            ("icmp", Kind::Icmp, areas(&gate.icmp, &[]).collect(), &in_icmp),
+            ("icmp", Kind::Icmp, areas(icmp, &[]).collect(), &in_icmp),
             ("protocols", Kind::Protocols, protocols.collect(), &in_protocols),
         ] {
             if elements.is_empty() {
@@ -238,12 +250,7 @@ impl<'a> Rules<'a> {
             }
             let set = format!("{chain}.{of}");
             self.table.set(&set, kind, elements);
-            self.table.rule(&chain, &[steps, &[Step::In(0, set), Step::Then(Fate::Accept)]].concat());
-        }
-        for (traffic, group) in &gate.with {
-            let Some(is_such) = is_such(*traffic) else { continue };
-            let member = [Step::Read(address, 0), Step::In(0, format!("{group}.members"))];
-            self.table.rule(&chain, &[&member[..], &is_such, &[Step::Then(Fate::Accept)]].concat());
+            self.table.rule(chain, &[steps, &[Step::In(0, set), Step::Then(fate.clone())]].concat());
         }
     }
 
@@ -258,27 +265,26 @@ impl<'a> Rules<'a> {
             (Direction::Ingress, (&wall.comes_in, &wall.replies_leave), (Barrier::Arriving, Barrier::Replying)),
         ] {
             let chain = format!("{subnet}.{}", way(direction));
-            let (open_set, replies_set) = (format!("{chain}.ports"), format!("{chain}.replies"));
-            self.table.set(&open_set, Kind::Ports, areas(open, &[TCP]));
+            let replies_set = format!("{chain}.replies");
             self.table.set(&replies_set, Kind::Protocols, replies.iter().map(tcp_with));
             self.table.chain(&chain);
             let address = address_of_other(direction);
             let other = if direction == Direction::Egress { Field::CableTo } else { Field::CableFrom };
             let within = [Step::Read(other, 0), Step::In(0, cables.clone()), Step::Then(Fate::Return)];
-            let not_answered = [Step::Read(Field::Protocol, 0), Step::Read(address, 1), Step::NotIn(0, replies_set)];
+            let not_answered = [
+                Step::Read(Field::Protocol, 0),
+                Step::Is(0, vec![TCP]),
+                Step::Read(address, 1),
+                Step::NotIn(0, replies_set),
+            ];
             let drop_unanswered = self.drop_at(answered);
             let begins_without_replies =
                 [&Connection::is(&[Connection::New])[..], &not_answered, &drop_unanswered].concat();
-            let is_open = [
-                Step::Read(Field::Protocol, 0),
-                Step::Read(Field::PortTo, 1),
-                Step::Read(address, 2),
-                Step::In(0, open_set),
-                Step::Then(Fate::Return),
-            ];
-            for steps in [&within[..], &begins_without_replies, &is_open, &self.drop_at(here)] {
-                self.table.rule(&chain, steps);
-            }
+            self.table.rule(&chain, &within);
+            self.table.rule(&chain, &begins_without_replies);
+            let Open { tcp, udp, icmp, protocols } = open;
+            self.let_through(&chain, address, [tcp, udp, icmp, protocols], &Fate::Return);
+            self.table.rule(&chain, &self.drop_at(here));
         }
     }
 

@@ -18,7 +18,7 @@ pub use area::{Area, Span};
 
 use crate::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId};
 use crate::net::{Direction, Ipv4Net, PortRange, Traffic};
-use crate::snapshot::fabric::{Acl, AclRule, Fabric, GroupRule, Peer, RouteNet};
+use crate::snapshot::fabric::{Acl, AclRule, BesideTcp, Fabric, GroupRule, Peer, RouteNet};
 use crate::verdict::acl::{REPLY_PORTS, decide};
 
 /// The rules of a VPC.
@@ -93,15 +93,28 @@ pub struct Gate {
     pub with: Vec<(Traffic, SecurityGroupId)>,
 }
 
+/// What a list of an ACL lets through, with the other ends. Whatever is in none of these is dropped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Open {
+    /// Ports of TCP.
+    pub tcp: Vec<Area>,
+    /// Ports of UDP.
+    pub udp: Vec<Area>,
+    /// Types of ICMP times 256 and codes.
+    pub icmp: Vec<Area>,
+    /// Every other protocol by number.
+    pub protocols: Vec<Area>,
+}
+
 /// The network ACL of a subnet. It is asked of each packet that crosses the subnet's boundary, in both directions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wall {
     /// The subnet.
     pub subnet: SubnetId,
-    /// Ports of TCP, with the other ends, that packets may come in to.
-    pub comes_in: Vec<Area>,
-    /// And those that they may leave to.
-    pub leaves: Vec<Area>,
+    /// What may come in.
+    pub comes_in: Open,
+    /// What may leave.
+    pub leaves: Open,
     /// The other ends whose replies may come in, to whichever port they go: no connection is opened to another.
     pub replies_come_in: Vec<Span>,
     /// The other ends that replies may leave to: no connection is opened from another.
@@ -281,11 +294,16 @@ fn wall(subnet: SubnetId, acl: &Acl) -> Wall {
     let (ingress, egress) = (acl.rules(Direction::Ingress), acl.rules(Direction::Egress));
     Wall {
         subnet,
-        comes_in: open(ingress),
-        leaves: open(egress),
+        comes_in: open_by_protocol(acl, Direction::Ingress),
+        leaves: open_by_protocol(acl, Direction::Egress),
         replies_come_in: open_to_replies(ingress),
         replies_leave: open_to_replies(egress),
     }
+}
+
+fn open_by_protocol(acl: &Acl, direction: Direction) -> Open {
+    let BesideTcp { udp, icmp, protocols } = acl.beside(direction);
+    Open { tcp: open(acl.rules(direction)), udp: open(udp), icmp: open(icmp), protocols: open(protocols) }
 }
 
 /// What a list of an ACL lets through: of ports and addresses between which no rule begins or ends, one stands for all.

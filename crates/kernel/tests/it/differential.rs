@@ -11,11 +11,11 @@ use topology::id::{
 };
 use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
 use topology::snapshot::fabric::{
-    Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes, VpcNet,
+    AclRule, BesideTcp, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes, VpcNet,
 };
 use topology::verdict::{End, Flow, Verdict, verdict};
 
-use crate::world::{Begun, VPCS, Vpcs, Who, block, isolated, on_one_processor, subnet};
+use crate::world::{Begun, VPCS, Vpcs, Who, acl, block, isolated, on_one_processor, subnet};
 
 /// Interfaces with random groups; two more stand beside them that let everything through.
 const INTERFACES: usize = 10;
@@ -156,7 +156,7 @@ impl Chance {
         let (ingress, egress) = (self.list(addresses), self.list(addresses));
         let (subnet, _) = subnet(start.into());
         let id = NetworkAclId::from_bits(1);
-        let acl = Arc::new(Acl { id, ingress, egress, taken: Vec::new() });
+        let acl = Arc::new(acl(id, (ingress, BesideTcp::default()), (egress, BesideTcp::default())));
         match self.below(2) {
             0 => fabric.acls.insert(subnet, acl),
             _ => fabric.acls.remove(&subnet),

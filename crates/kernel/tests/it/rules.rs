@@ -11,10 +11,10 @@ use kernel::{INNER, Inside, Plug};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, ipproto, recv, socket_with};
 use topology::id::{NetworkAclId, SecurityGroupId, SecurityGroupRuleId};
 use topology::net::{Ipv4Net, PortRange, Traffic};
-use topology::snapshot::fabric::{Acl, AclRule, Fabric, Group, GroupRule, Peer};
+use topology::snapshot::fabric::{AclRule, BesideTcp, Fabric, Group, GroupRule, Peer};
 
 use crate::differential::interface;
-use crate::world::{Vpcs, on_one_processor, ruleset, subnet};
+use crate::world::{Vpcs, acl, on_one_processor, ruleset, subnet};
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
@@ -126,6 +126,7 @@ tests! {
     a_revoked_rule_keeps_new_connections_out_and_lets_old_ones_go_on
     an_address_that_is_given_anew_has_no_connection_of_the_one_before
     an_acl_cuts_connections_that_were_let_through
+    an_acl_judges_each_protocol_by_its_own_rules
     a_forged_address_reaches_nobody
     neither_the_router_nor_an_unused_address_nor_another_network_answers
     the_resolver_is_asked_whatever_the_groups_say_and_nothing_else_of_the_router_is_reached
@@ -400,11 +401,49 @@ fn an_acl_cuts_connections_that_were_let_through() {
     assert!(is_heard(&net, &connection));
     let all = AclRule { number: 100, allows: true, ports: PortRange::ALL, block: Ipv4Net::default() };
     let deny = AclRule { number: 10, allows: false, ports: PortRange::new(PORT, PORT).unwrap(), ..all };
-    let acl = Acl { id: NetworkAclId::from_bits(1), ingress: vec![deny, all], egress: vec![all], taken: vec![] };
+    let acl =
+        acl(NetworkAclId::from_bits(1), (vec![deny, all], BesideTcp::default()), (vec![all], BesideTcp::default()));
     let mut walled = given.clone();
     walled.acls.insert(subnet(address(SERVER)).0, Arc::new(acl));
     net.enforce(&walled);
     assert!(!is_heard(&net, &connection), "network ACLs know no connections");
+}
+
+fn an_acl_judges_each_protocol_by_its_own_rules() {
+    let given = fabric(vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))]);
+    let mut net = Net::of(&given);
+    let (near, far) = (net.datagrams(CLIENT, at(CLIENT)), net.datagrams(SERVER, at(SERVER)));
+    let other = net.datagrams(SERVER, SocketAddrV4::new(address(SERVER), PORT + 1));
+    let of = |number: u16, allows: bool, from: u16, to: u16| AclRule {
+        number,
+        allows,
+        ports: PortRange::new(from, to).unwrap(),
+        block: Ipv4Net::default(),
+    };
+    let all = of(100, true, 0, u16::MAX);
+    let every = || BesideTcp { udp: vec![all], icmp: vec![all], protocols: vec![of(100, true, 2, 5)] };
+    let mut arrived = |beside: BesideTcp| {
+        let mut walled = given.clone();
+        let list = acl(NetworkAclId::from_bits(1), (vec![all], beside), (vec![all], every()));
+        walled.acls.insert(subnet(address(SERVER)).0, Arc::new(list));
+        net.enforce(&walled);
+        let heard = |socket: &UdpSocket| socket.recv(&mut [0; 8]).is_ok();
+        for port in [PORT, PORT + 1] {
+            near.send_to(b"?", SocketAddrV4::new(address(SERVER), port)).unwrap();
+        }
+        far.send_to(b"!", at(CLIENT)).unwrap();
+        net.settle();
+        (heard(&far), heard(&other), heard(&near))
+    };
+    assert_eq!(arrived(every()), (true, true, true));
+    assert_eq!(arrived(BesideTcp::default()), (false, false, true), "an ACL of TCP alone lets no datagram in");
+    let one = BesideTcp { udp: vec![of(10, true, PORT, PORT)], ..BesideTcp::default() };
+    assert_eq!(arrived(one), (true, false, true));
+    let but_one = BesideTcp { udp: vec![of(10, false, PORT, PORT), all], ..BesideTcp::default() };
+    assert_eq!(arrived(but_one), (false, true, true));
+    // No other protocol's rule speaks of UDP.
+    let others = BesideTcp { icmp: vec![all], protocols: vec![of(100, true, 18, 255)], ..BesideTcp::default() };
+    assert_eq!(arrived(others), (false, false, true));
 }
 
 fn a_forged_address_reaches_nobody() {

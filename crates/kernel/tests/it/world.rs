@@ -8,10 +8,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getpeername, socket_with};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use topology::id::{SubnetId, VpcId};
+use topology::id::{NetworkAclId, SubnetId, VpcId};
 use topology::net::Ipv4Net;
 use topology::ruleset::{Ruleset, after, of};
-use topology::snapshot::fabric::{Fabric, SubnetNet};
+use topology::snapshot::fabric::{Acl, AclRule, BesideTcp, Fabric, SubnetNet};
 
 pub(crate) use crate::isolated::{Who, isolated};
 
@@ -116,6 +116,13 @@ pub(crate) fn ruleset(fabric: &Fabric) -> Ruleset {
 pub(crate) fn block(vpc: VpcId) -> Ipv4Net {
     let second = if vpc == VpcId::from_bits(VPCS[0]) { 0 } else { 1 };
     Ipv4Net::new([10, second, 0, 0].into(), 16).unwrap()
+}
+
+/// An ACL: what may come in, of TCP and beside it, and what may leave.
+pub(crate) fn acl(id: NetworkAclId, comes_in: (Vec<AclRule>, BesideTcp), leaves: (Vec<AclRule>, BesideTcp)) -> Acl {
+    let (ingress, ingress_beside) = comes_in;
+    let (egress, egress_beside) = leaves;
+    Acl { id, ingress, egress, ingress_beside, egress_beside, taken: Vec::new() }
 }
 
 /// The subnet of an address, of 256, with the VPC that it is in.

@@ -11,7 +11,7 @@ use super::Before;
 use crate::estate::RealmEstate;
 use crate::hash::Map;
 use crate::id::{Realm, SecurityGroupId, VpcId};
-use crate::net::PortRange;
+use crate::net::{PortRange, Traffic};
 use crate::resource::instance::InstanceState;
 use crate::resource::load_balancer::BalancerKind;
 use crate::resource::network_interface::InterfaceOwner;
@@ -19,10 +19,11 @@ use crate::resource::peering::PeeringState;
 use crate::resource::routing::{RouteTable, RouteTarget};
 use crate::resource::security_group::{RulePeer, SecurityGroupRule};
 use crate::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry, Subnet};
+use crate::ruleset::icmp;
 use crate::snapshot::Problem;
 use crate::snapshot::fabric::{
-    Acl, AclRule, AgentPlace, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes,
-    SubnetNet, VpcNet,
+    Acl, AclRule, AgentPlace, BesideTcp, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet,
+    Routes, SubnetNet, VpcNet,
 };
 use crate::verdict::Direction;
 
@@ -115,28 +116,57 @@ fn compiled_routes(estate: &RealmEstate, table: &RouteTable) -> Routes {
     routes
 }
 
-/// The rules of an ACL that TCP over IPv4 may match.
+/// The rules of an ACL that IPv4 may match, by protocol.
 fn compiled_acl(acl: &NetworkAcl) -> Acl {
-    const ALL: i16 = -1;
-    const TCP: i16 = 6;
-    let compiled = |entry: &NetworkAclEntry| {
-        let block: Ipv4Net = entry.cidr.as_deref()?.parse().ok()?;
-        let ports = match (entry.protocol, entry.ports) {
-            (ALL, _) | (TCP, None) => PortRange::ALL,
-            (TCP, Some((from, to))) => PortRange::new(from, to)?,
-            _ => return None,
-        };
-        Some(AclRule { number: entry.rule_number, allows: entry.action == AclAction::Allow, ports, block })
-    };
-    let mut made = Acl { id: acl.id, ingress: Vec::new(), egress: Vec::new(), taken: Vec::new() };
-    for entry in &acl.entries {
-        let direction = if entry.egress { Direction::Egress } else { Direction::Ingress };
-        made.taken.push((direction, entry.rule_number));
-        made.rules_mut(direction).extend(compiled(entry));
+    let (ingress, egress) = (compiled_list(acl, Direction::Ingress), compiled_list(acl, Direction::Egress));
+    let direction = |entry: &NetworkAclEntry| if entry.egress { Direction::Egress } else { Direction::Ingress };
+    Acl {
+        id: acl.id,
+        ingress: ingress.0,
+        egress: egress.0,
+        ingress_beside: ingress.1,
+        egress_beside: egress.1,
+        taken: acl.entries.iter().map(|entry| (direction(entry), entry.rule_number)).collect(),
     }
-    made.ingress.sort_by_key(|rule| rule.number);
-    made.egress.sort_by_key(|rule| rule.number);
-    made
+}
+
+/// What a list says of TCP, and what beside it.
+fn compiled_list(acl: &NetworkAcl, direction: Direction) -> (Vec<AclRule>, BesideTcp) {
+    const ALL: i16 = -1;
+    const ICMP: i16 = 1;
+    const TCP: i16 = 6;
+    const UDP: i16 = 17;
+    let (mut tcp, mut beside) = (Vec::new(), BesideTcp::default());
+    let mut entries: Vec<_> =
+        acl.entries.iter().filter(|entry| entry.egress == (direction == Direction::Egress)).collect();
+    entries.sort_by_key(|entry| entry.rule_number);
+    for entry in entries {
+        let Some(block) = entry.cidr.as_deref().and_then(|cidr| cidr.parse::<Ipv4Net>().ok()) else { continue };
+        let rule = |(from, to): (u16, u16)| {
+            let ports = PortRange::new(from, to)?;
+            Some(AclRule { number: entry.rule_number, allows: entry.action == AclAction::Allow, ports, block })
+        };
+        let every = (0, u16::MAX);
+        let ports = || rule(entry.ports.unwrap_or(every));
+        match (entry.protocol, u8::try_from(entry.protocol)) {
+            (ALL, _) => {
+                tcp.extend(rule(every));
+                beside.udp.extend(rule(every));
+                beside.icmp.extend(rule(every));
+                beside.protocols.extend(BesideTcp::PROTOCOLS.into_iter().filter_map(rule));
+            }
+            (TCP, _) => tcp.extend(ports()),
+            (UDP, _) => beside.udp.extend(ports()),
+            (ICMP, _) => {
+                let (kind, code) = entry.icmp.unwrap_or((ALL, ALL));
+                beside.icmp.extend(icmp(Traffic::Icmp { kind, code }).and_then(rule));
+            }
+            (_, Ok(number)) => beside.protocols.extend(rule((number.into(), number.into()))),
+            // There is none such.
+            (_, Err(_)) => {}
+        }
+    }
+    (tcp, beside)
 }
 
 fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
@@ -237,5 +267,62 @@ fn peer(estate: &RealmEstate, rule: &SecurityGroupRule) -> Peer {
         RulePeer::PrefixList(list) => Peer::Prefixes(
             estate.prefix_lists.get(&list).into_iter().flat_map(|l| &l.entries).map(|e| e.cidr).collect(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::NetworkAclId;
+
+    fn entry(rule_number: u16, egress: bool, protocol: i16) -> NetworkAclEntry {
+        let cidr = Some("0.0.0.0/0".to_owned());
+        let (action, ipv6_cidr, ports, icmp) = (AclAction::Allow, None, None, None);
+        NetworkAclEntry { rule_number, egress, protocol, action, cidr, ipv6_cidr, ports, icmp }
+    }
+
+    fn acl(entries: Vec<NetworkAclEntry>) -> Acl {
+        let (id, vpc) = (NetworkAclId::from_bits(1), VpcId::from_bits(1));
+        compiled_acl(&NetworkAcl {
+            id,
+            vpc,
+            is_default: false,
+            entries,
+            associations: Vec::new(),
+            tags: crate::resource::Tags::new(),
+        })
+    }
+
+    #[test]
+    fn only_an_acl_that_lets_every_protocol_through_need_not_be_asked() {
+        let both = |protocol| vec![entry(100, false, protocol), entry(100, true, protocol)];
+        assert!(acl(both(-1)).is_open());
+        for protocol in [1, 6, 17, 47] {
+            assert!(!acl(both(protocol)).is_open(), "{protocol} alone");
+            let denied = NetworkAclEntry { action: AclAction::Deny, ..entry(50, false, protocol) };
+            assert!(!acl([both(-1), vec![denied]].concat()).is_open(), "all but {protocol}");
+        }
+        assert!(!acl(vec![entry(100, false, -1)]).is_open(), "nothing leaves");
+    }
+
+    #[test]
+    fn each_protocol_has_its_own_rules_in_their_order() {
+        let of = |number, protocol, ports, icmp| NetworkAclEntry { ports, icmp, ..entry(number, false, protocol) };
+        let entries = vec![
+            of(300, -1, None, None),
+            of(100, 17, Some((53, 53)), None),
+            of(110, 1, None, Some((8, -1))),
+            of(120, 47, None, None),
+        ];
+        let compiled = acl(entries);
+        let told = |rules: &[AclRule]| -> Vec<_> {
+            rules.iter().map(|rule| (rule.number, rule.ports.from(), rule.ports.to())).collect()
+        };
+        let BesideTcp { udp, icmp, protocols } = &compiled.ingress_beside;
+        assert_eq!(told(&compiled.ingress), [(300, 0, 65535)]);
+        assert_eq!(told(udp), [(100, 53, 53), (300, 0, 65535)]);
+        assert_eq!(told(icmp), [(110, 8 << 8, (8 << 8) | 255), (300, 0, 65535)]);
+        assert_eq!(told(protocols), [(120, 47, 47), (300, 0, 0), (300, 2, 5), (300, 7, 16), (300, 18, 255)]);
+        assert_eq!(compiled.egress_beside, BesideTcp::default());
     }
 }

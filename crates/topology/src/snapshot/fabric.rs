@@ -92,6 +92,22 @@ pub struct AclRule {
     pub block: Ipv4Net,
 }
 
+/// What a list of a network ACL says of IPv4 beside TCP, each by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BesideTcp {
+    /// Of UDP.
+    pub udp: Vec<AclRule>,
+    /// Of ICMP: types times 256 and codes are in the place of ports.
+    pub icmp: Vec<AclRule>,
+    /// Of every other protocol: its number is in the place of ports.
+    pub protocols: Vec<AclRule>,
+}
+
+impl BesideTcp {
+    /// The numbers of protocols that [`Self::protocols`] is about: all but those of ICMP, TCP and UDP.
+    pub const PROTOCOLS: [(u16, u16); 4] = [(0, 0), (2, 5), (7, 16), (18, 255)];
+}
+
 /// The network ACL of a subnet, its rules by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acl {
@@ -101,6 +117,10 @@ pub struct Acl {
     pub ingress: Vec<AclRule>,
     /// What may leave it.
     pub egress: Vec<AclRule>,
+    /// What may come in beside TCP.
+    pub ingress_beside: BesideTcp,
+    /// What may leave beside TCP.
+    pub egress_beside: BesideTcp,
     /// The numbers that are taken, also by rules that speak of something else.
     pub taken: Vec<(Direction, u16)>,
 }
@@ -140,14 +160,30 @@ impl Acl {
         }
     }
 
+    /// What is said of this direction beside TCP.
+    #[must_use]
+    pub const fn beside(&self, direction: Direction) -> &BesideTcp {
+        match direction {
+            Direction::Ingress => &self.ingress_beside,
+            Direction::Egress => &self.egress_beside,
+        }
+    }
+
     /// Whether it lets everything through, so that nobody needs to ask it.
     pub(crate) fn is_open(&self) -> bool {
-        let is_open = |rules: &[AclRule]| {
-            rules
-                .first()
-                .is_some_and(|rule| rule.allows && rule.ports == PortRange::ALL && rule.block.prefix_len() == 0)
+        const EVERY: &[(u16, u16)] = &[(0, u16::MAX)];
+        let is_open = |rules: &[AclRule], all: &[(u16, u16)]| {
+            let first = rules.iter().take(all.len()).zip(all);
+            let is_one = |(rule, (from, to)): (&AclRule, &(u16, u16))| {
+                rule.allows && rule.block.prefix_len() == 0 && (rule.ports.from(), rule.ports.to()) == (*from, *to)
+            };
+            rules.len() >= all.len() && first.into_iter().all(is_one)
         };
-        is_open(&self.ingress) && is_open(&self.egress)
+        [Direction::Ingress, Direction::Egress].into_iter().all(|direction| {
+            let BesideTcp { udp, icmp, protocols } = self.beside(direction);
+            [self.rules(direction), udp, icmp].into_iter().all(|rules| is_open(rules, EVERY))
+                && is_open(protocols, &BesideTcp::PROTOCOLS)
+        })
     }
 }
 
