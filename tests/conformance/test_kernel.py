@@ -433,11 +433,11 @@ class FlowLog:
         return events
 
     def records(self, port):
-        """The records of a port since the last time, by interface and way."""
+        """The records of a port since the last time, each with its interface and way."""
         told = self.all()
         new = [one for stream, events in told.items() for one in events[self.seen.get(stream, 0) :] if port in (one["srcport"], one["dstport"])]
         self.seen = {stream: len(events) for stream, events in told.items()}
-        return {(one["interface-id"], one["flow-direction"]): one for one in new}
+        return [((one["interface-id"], one["flow-direction"]), one) for one in new]
 
     def end(self):
         self.scene.ec2.delete_flow_logs(FlowLogIds=[self.id])
@@ -460,13 +460,23 @@ def test_flow_logs_tell_of_what_programs_send_each_other(scene):
         told = subprocess.run(words, env=scene.program.environment(), capture_output=True, text=True, timeout=harness.COMMAND_S, **scene.program.identity())
         return told.returncode, told.stdout
 
-    def told(wanted, seen):
-        def look():
-            seen.update(log.records(str(port)))
-            return all(wanted(seen, one) for one in WAYS)
+    def carried():
+        """One connection that was told of from its beginning, to the same sums at both ends: at each way flags, packets and bytes of all records, and the path."""
+        sums = {}
 
-        until("it is told", look, 20)
-        return seen
+        def is_whole(one):
+            return set(one) == set(WAYS) and all(of[0] & 2 for of in one.values()) and all(one[here][:3] == one[there][:3] for here, there in (WAYS[:2], WAYS[2:]))
+
+        def look():
+            for way, one in log.records(str(port)):
+                if one["action"] == "ACCEPT":
+                    client_port = one["dstport"] if one["srcport"] == str(port) else one["srcport"]
+                    of = sums.setdefault(client_port, {}).setdefault(way, [0, 0, 0, one["traffic-path"]])
+                    of[0] |= int(one["tcp-flags"])
+                    of[1:3] = of[1] + int(one["packets"]), of[2] + int(one["bytes"])
+            return next((one for one in sums.values() if is_whole(one)), None)
+
+        return until("a connection is told whole", look, 20)
 
     WAYS = [(sender, "egress"), (receiver, "ingress"), (receiver, "egress"), (sender, "ingress")]
     try:
@@ -475,7 +485,7 @@ def test_flow_logs_tell_of_what_programs_send_each_other(scene):
 
             def look():
                 equal(ask(), (28, ""))
-                found = log.records(str(port))
+                found = dict(log.records(str(port)))
                 is_it = [(way, found[way]["action"]) for way in WAYS if way in found] == [*zip(WAYS, actions)]
                 return found if is_it else None
 
@@ -490,19 +500,20 @@ def test_flow_logs_tell_of_what_programs_send_each_other(scene):
         refused("ACCEPT", "REJECT")
         scene.ec2.authorize_security_group_ingress(**own)
         until("it answers", lambda: ask() == (0, SERVED), 20)
-        found = told(lambda seen, way: way in seen and int(seen[way]["tcp-flags"]) & 2, {})
-        equal({record["action"] for record in found.values()}, {"ACCEPT"}, found)
-        equal([int(found[way]["tcp-flags"]) & 18 for way in WAYS], [2, 2, 18, 18], found)
-        equal([found[way]["traffic-path"] for way in WAYS], ["1", "-", "1", "-"])
-        for one, other in (WAYS[:2], WAYS[2:]):
-            equal([found[one][name] for name in ("packets", "bytes", "srcport")], [found[other][name] for name in ("packets", "bytes", "srcport")])
-        assert int(found[WAYS[2]]["bytes"]) > len(SERVED) + 40 * int(found[WAYS[2]]["packets"]), found
+        found = carried()
+        equal([(found[way][0] & 18, found[way][3]) for way in WAYS], [(2, "1"), (2, "-"), (18, "1"), (18, "-")])
+        assert found[WAYS[2]][2] > len(SERVED) + 40 * found[WAYS[2]][1], found
         # What the kernel tells Tidegate does not tell once more: nothing that comes to the program lacks what only the kernel counts.
         scene.elb.register_targets(TargetGroupArn=scene.stack["tg"], Targets=[{"Id": PROGRAM, "Port": PORT}])
         until("its turn as a target comes", lambda: scene.chain.get("/hello").text == SERVED, 60)
-        to_it = lambda: [one for events in log.all().values() for one in events if (one["dstaddr"], one["dstport"], one["action"]) == (PROGRAM, str(PORT), "ACCEPT")]
+        kept = []
+
+        def to_it():
+            kept.extend(one for _, one in log.records(str(PORT)) if (one["dstaddr"], one["dstport"], one["action"]) == (PROGRAM, str(PORT), "ACCEPT"))
+            return kept
+
         until("a request is told", to_it, 20)
-        equal([one for one in to_it() if "-" in (one["packets"], one["srcport"])], [])
+        equal([one for one in kept if "-" in (one["packets"], one["srcport"])], [])
     finally:
         log.end()
         server.terminate()
