@@ -1,5 +1,6 @@
 //! What control needs to know of the server's configuration.
 
+use topology::resource::attribute::Idle;
 use topology::time::Moment;
 
 /// How long things take that AWS does in the background.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub local_issuers: LocalIssuers,
     /// Whether files can be written to buckets.
     pub buckets: Buckets,
+    /// What becomes of attributes of load balancers and groups that mean nothing here.
+    pub idle_attributes: Idle,
     /// The URL of the API port, without a slash at its end, for addresses that answers name. Empty: they are paths alone.
     pub api_url: String,
 }

@@ -175,6 +175,9 @@ pub(crate) struct UpArgs {
     /// Whether AWS's default quotas are enforced, so far on security-group rules: off or aws [default: off]
     #[arg(long, value_name = "HOW")]
     pub(crate) quotas: Option<String>,
+    /// What becomes of what does no harm where it is not carried out: refuse or warn [default: attributes are kept, parameters refused]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) unsupported: Option<String>,
     /// How long a connection that a group drops stays silent, such as 250ms [default: as AWS]
     #[arg(long = "timeouts-blocked-connect", value_name = "DURATION")]
     pub(crate) blocked_connect: Option<String>,

@@ -23,7 +23,10 @@ use crate::journal::Copies;
 pub(crate) use access_key::AccessKey;
 pub(crate) use otel::Collector;
 pub(crate) use value::duration;
-use value::{address, block, blocked, copies, directory, endpoint, fabric, host, level, one_of, region, somewhere};
+use value::{
+    address, block, blocked, copies, directory, endpoint, fabric, host, level, one_of, region, somewhere,
+    unsupported as unsupported_as,
+};
 
 /// Which engine is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 27] = [
+const SETTINGS: [(&str, &str); 28] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.api_tls", "none"),
     ("listen.metrics", "none"),
@@ -62,6 +65,7 @@ const SETTINGS: [(&str, &str); 27] = [
     ("fabric", "auto"),
     ("delays", "instant"),
     ("quotas", "off"),
+    ("unsupported", "as listed"),
     ("timeouts.blocked_connect", "as AWS"),
     ("egress.allow", "none"),
     ("cognito.endpoint", "as AWS"),
@@ -87,6 +91,18 @@ pub(crate) enum Delays {
     Instant,
     /// As AWS takes.
     Realistic,
+}
+
+/// What becomes of what is asked for, not carried out, and harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Unsupported {
+    /// Attributes are kept, parameters are refused.
+    #[default]
+    AsListed,
+    /// Both are refused.
+    Refuse,
+    /// Both are taken, and told.
+    Warn,
 }
 
 /// How readiness is printed.
@@ -146,6 +162,8 @@ pub(crate) struct Config {
     pub(crate) delays: Delays,
     /// Whether AWS's default quotas are enforced, as far as control knows them.
     pub(crate) quotas: bool,
+    /// What becomes of what is harmless and not carried out.
+    pub(crate) unsupported: Unsupported,
     /// How long a dropped connection is silent; `None` is as AWS.
     pub(crate) blocked_connect: Option<Duration>,
     /// Blocks that may be reached although the public network does not own them.
@@ -311,6 +329,7 @@ impl Raw {
             ("fabric", &flags.fabric),
             ("delays", &flags.delays),
             ("quotas", &flags.quotas),
+            ("unsupported", &flags.unsupported),
             ("timeouts.blocked_connect", &flags.blocked_connect),
             ("access_log", &flags.access_log),
             ("otel.endpoint", &flags.otel_endpoint),
@@ -417,6 +436,8 @@ impl Raw {
         let delays =
             self.take("delays", |text| one_of(text, &[("instant", Delays::Instant), ("realistic", Delays::Realistic)]));
         let quotas = self.take("quotas", |text| one_of(text, &[("off", false), ("aws", true)]));
+        let unsupported = self.settings.contains_key("unsupported");
+        let unsupported = if unsupported { self.take("unsupported", unsupported_as) } else { None };
         let blocked_connect = self.settings.contains_key("timeouts.blocked_connect");
         let blocked_connect = if blocked_connect { self.take("timeouts.blocked_connect", blocked) } else { None };
         let egress_allow = self.take_list("egress.allow", block);
@@ -481,6 +502,7 @@ impl Raw {
                 fabric: fabric?,
                 delays: delays?,
                 quotas: quotas?,
+                unsupported: unsupported.unwrap_or_default(),
                 blocked_connect,
                 egress_allow,
                 cognito_endpoint,

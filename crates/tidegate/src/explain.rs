@@ -1,13 +1,15 @@
 //! What `explain` answers: the contract's JSON, and the same as text. The explaining itself is `topology::reach`'s; a
 //! refused call has its own reason from `control`.
 
+use control::ApiRefusal;
 use serde_json::{Value, json};
 use topology::reach::{self, ExplainedHop, Explanation, Probed};
 use topology::reason::Reason;
 use topology::snapshot::Snapshot;
 use topology::trace::{Outcome, Trace};
+use wire::{Fault, LeftOut};
 
-use crate::refused::Refused;
+use crate::remembered::{Came, Remembered};
 
 /// An explained request or call.
 #[derive(Debug)]
@@ -39,30 +41,58 @@ pub(crate) fn of_trace(snapshot: &Snapshot, trace: &Trace, probed: Probed<'_>) -
     }
 }
 
-/// Explains a refused call: the one step is the call itself, its ids are those that were meant.
-pub(crate) fn of_call(refused: &Refused) -> Explained {
-    let Refused { request_id, account: _, service, operation, fault, refusal } = refused;
-    let reason = refusal.as_ref().map(|refusal| refusal.reason);
-    let meant = refusal.as_ref().map(|refusal| refusal.meant.join(", ")).unwrap_or_default();
-    let name = format!("{service} {operation}").trim().to_owned();
+/// Explains a call: the one step is the call itself.
+pub(crate) fn of_call(call: &Remembered) -> Explained {
+    let name = format!("{} {}", call.service, call.operation).trim().to_owned();
+    match &call.came {
+        Came::Refused { fault, why } => of_refused(call, &name, (fault, why.as_ref())),
+        Came::LeftOut(status, left_out) => {
+            let hint = |lacks: &LeftOut| {
+                let text = format!("{name}: {} was left out: {}", lacks.parameter, lacks.why);
+                (Reason::NotCarriedOut, text, lacks.parameter.clone())
+            };
+            let hop = call_hop((None, &name), ("carried out", "pass", None));
+            Explained {
+                request_id: call.request_id.clone(),
+                status: *status,
+                outcome: Outcome::Passed,
+                reason: None,
+                hops: vec![hop],
+                sentences: vec![format!("pass  api-call  {name}")],
+                fix: Vec::new(),
+                hints: left_out.iter().map(hint).collect(),
+            }
+        }
+    }
+}
+
+/// The one step that a call is.
+fn call_hop((id, name): (Option<&String>, &str), (detail, verdict, reason): (&str, &str, Option<Reason>)) -> Value {
+    json!({
+        "kind": "api-call", "id": id, "name": name, "detail": detail, "verdict": verdict,
+        "reason": reason.map(Reason::code), "micros": 0, "from": null, "to": null, "from_groups": [], "to_groups": [],
+        "port": null, "deciding_rule": null, "nearest_rule": null,
+    })
+}
+
+/// The ids of a refused call are those that were meant.
+fn of_refused(call: &Remembered, name: &str, (fault, refusal): (&Fault, Option<&ApiRefusal>)) -> Explained {
+    let reason = refusal.map(|refusal| refusal.reason);
+    let meant = refusal.map(|refusal| refusal.meant.join(", ")).unwrap_or_default();
     let mut detail = fault.to_string();
     if !meant.is_empty() {
         detail.push_str(&format!("; meant, or in the way: {meant}"));
     }
-    let first = refusal.as_ref().and_then(|refusal| refusal.meant.first());
-    let hop = json!({
-        "kind": "api-call", "id": first, "name": name, "detail": detail, "verdict": "fail",
-        "reason": reason.map(Reason::code), "micros": 0, "from": null, "to": null, "from_groups": [], "to_groups": [],
-        "port": null, "deciding_rule": null, "nearest_rule": null,
-    });
+    let first = refusal.and_then(|refusal| refusal.meant.first());
+    let hop = call_hop((first, name), (&detail, "fail", reason));
     Explained {
-        request_id: request_id.clone(),
+        request_id: call.request_id.clone(),
         status: fault.status,
         outcome: Outcome::Failed,
         reason,
         hops: vec![hop],
         sentences: vec![format!("fail  api-call  {name}: {detail}")],
-        fix: refusal.as_ref().map(|refusal| refusal.fix.clone()).unwrap_or_default(),
+        fix: refusal.map(|refusal| refusal.fix.clone()).unwrap_or_default(),
         hints: Vec::new(),
     }
 }

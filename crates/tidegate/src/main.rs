@@ -21,7 +21,7 @@ mod mailbox;
 mod output;
 mod private;
 mod publish;
-mod refused;
+mod remembered;
 mod serve;
 mod telemetry;
 mod turns;

@@ -161,6 +161,8 @@ reasons! {
     AnsweredByRule "ANSWERED_BY_RULE",
     /// Hint: what is deployed differs from the draft.
     StageRunsOldDeployment "STAGE_RUNS_OLD_DEPLOYMENT",
+    /// Hint: something was asked for that Tidegate takes and does not carry out.
+    NotCarriedOut "NOT_CARRIED_OUT",
     /// The certificate is for other names.
     TlsNameMismatch "TLS_NAME_MISMATCH",
     /// No trusted root vouches for the certificate.

@@ -3,6 +3,7 @@
 use crate::check::{self, Entries};
 use crate::fault::Fault;
 use crate::generated::{Call, ServiceId};
+use crate::harmless::{self, Harmless, LeftOut};
 use crate::limits::BODY_BYTES_MAX;
 use crate::model::{OperationModel, Protocol};
 use crate::problem::{Problem, Strays};
@@ -19,12 +20,26 @@ use http::{Response, StatusCode};
 /// AWS's fault for a body that is not what the protocol says, for a parameter that is not supported, and for a value
 /// that breaks a constraint; each names the member.
 pub fn decode(resolved: &Resolved, request: &Request<'_>) -> Result<Call, Fault> {
+    decode_leaving_out(resolved, request, Harmless::Refused).map(|(call, _)| call)
+}
+
+/// The same; parameters that are not supported and do no harm may be left out of it, and are told.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_leaving_out(
+    resolved: &Resolved,
+    request: &Request<'_>,
+    harmless: Harmless,
+) -> Result<(Call, Vec<LeftOut>), Fault> {
     let mut strays = Strays::default();
     let decoded = slots(resolved, request, &mut strays);
     let strays = strays.problems();
-    if !strays.is_empty() {
-        return Err(fault(resolved.operation, &strays));
-    }
+    let left_out = match harmless {
+        Harmless::LeftOut => harmless::all_of(resolved.operation.service, resolved.operation.name, &strays),
+        Harmless::Refused => strays.is_empty().then(Vec::new),
+    };
+    let left_out = left_out.ok_or_else(|| fault(resolved.operation, &strays))?;
     let slots = decoded.map_err(|problem| fault(resolved.operation, &[problem]))?;
     // Version 1 of API Gateway tells an enumeration's list as a whole (recorded, 2026-03).
     let is_v1 = resolved.operation.service == ServiceId::ApiGateway;
@@ -34,6 +49,7 @@ pub fn decode(resolved: &Resolved, request: &Request<'_>) -> Result<Call, Fault>
         return Err(fault(resolved.operation, &violations));
     }
     Call::from_value(resolved.operation, Value::Structure(slots))
+        .map(|call| (call, left_out))
         .ok_or_else(|| Fault::internal("an operation stands outside its service's table"))
 }
 

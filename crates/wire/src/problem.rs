@@ -45,6 +45,14 @@ impl Path {
         })
     }
 
+    /// The name of its first step, where no table has that one.
+    pub(crate) fn unknown_first(&self) -> Option<&str> {
+        match self.0.first() {
+            Some(Step::Unknown(name)) => Some(name),
+            Some(Step::Member(_) | Step::Index(_) | Step::Key(_)) | None => None,
+        }
+    }
+
     /// Whether it leads to a label of the request's path.
     fn is_label(&self) -> bool {
         matches!(self.0.first(), Some(Step::Member(member)) if member.location == Location::Uri)

@@ -285,6 +285,7 @@ mod tests {
             stream: None,
             balancer: Some(BalancerIndex(0)),
             attributes: GroupAttributes { algorithm, ..GroupAttributes::default() },
+            idle: Vec::new(),
             health_check: HealthCheck {
                 port: None,
                 asks: None,

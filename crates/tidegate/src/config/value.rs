@@ -8,7 +8,7 @@ use std::time::Duration;
 use topology::id::Region;
 use topology::net::IpNet;
 
-use super::Fabric;
+use super::{Fabric, Unsupported};
 use crate::journal::Copies;
 
 /// Shortest and longest `timeouts.blocked_connect`: below, a denial would be hard to tell from a refusal; above, every
@@ -97,6 +97,10 @@ pub(super) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         format!("must be {}, not {text:?}", names.join(" or "))
     })
+}
+
+pub(super) fn unsupported(text: &str) -> Result<Unsupported, String> {
+    one_of(text, &[("refuse", Unsupported::Refuse), ("warn", Unsupported::Warn)])
 }
 
 pub(super) fn blocked(text: &str) -> Result<Duration, String> {

@@ -15,14 +15,14 @@ use hyper::body::Incoming;
 use topology::id::{AccountId, Realm};
 use wire::limits::BODY_BYTES_MAX;
 use wire::model::OperationModel;
-use wire::{Dialect, Fault, KeyLookup, Output, Resolved, Secret};
+use wire::{Dialect, Fault, Harmless, KeyLookup, LeftOut, Output, Resolved, Secret};
 
 use super::State;
 use super::answer::{self, Answer, Unread};
 use super::limits::{CALL_TIMEOUT, TRIAL_TIMEOUT};
 use super::objects;
-use crate::config::AccessKey;
-use crate::refused::Refused;
+use crate::config::{AccessKey, Unsupported};
+use crate::remembered::{Came, Remembered};
 
 /// The keys of the configuration.
 pub(super) struct Keys<'a>(pub(super) &'a [AccessKey]);
@@ -66,15 +66,26 @@ pub(crate) async fn serve(
         Err(unread) => Err(refuse_unread(&parts, unread)),
     };
     match outcome {
-        Ok(output) => {
+        Ok((output, left_out)) => {
             tracing::debug!(request_id, operation = output.operation.name, "a call was carried out");
-            wire::encode(&output, &request_id).map(answer::whole)
+            let answer = wire::encode(&output, &request_id).map(answer::whole);
+            if let Some((account, left_out)) = left_out {
+                remember(state, (request_id, account), output.operation, left_out);
+            }
+            answer
         }
         Err(refusal) => refuse(state, request_id, refusal),
     }
 }
 
-async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAddr)) -> Result<Output, Refusal> {
+/// What was left out of a call, and whose it is; `None` where nothing was.
+type Lacks = Option<(AccountId, Vec<LeftOut>)>;
+
+async fn carry_out(
+    state: &State,
+    parts: &Parts,
+    (body, peer): (&Bytes, SocketAddr),
+) -> Result<(Output, Lacks), Refusal> {
     let request = wire::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
     let resolved = wire::resolve(&request).map_err(|unresolved| {
         let wire::Unresolved { dialect, fault } = *unresolved;
@@ -83,7 +94,9 @@ async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAd
     let caller = caller(state, &resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
     let account = caller.realm.account;
     let refused = |fault| Refusal::of(&resolved, fault).to(account);
-    let call = wire::decode(&resolved, &request).map_err(refused)?;
+    let harmless = if state.config.unsupported == Unsupported::Warn { Harmless::LeftOut } else { Harmless::Refused };
+    let (call, left_out) = wire::decode_leaving_out(&resolved, &request, harmless).map_err(refused)?;
+    let lacks = (!left_out.is_empty()).then_some((account, left_out));
     // What traffic has counted is told before a call can ask for it.
     state.plane.report_usage();
     let reply = match tokio::time::timeout(CALL_TIMEOUT, take_turn(state, caller, call)).await {
@@ -95,10 +108,36 @@ async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAd
         }
     };
     match reply.result {
-        Ok(Outcome::Answer(output)) => Ok(output),
-        Ok(Outcome::Trial(pending)) => carry_out_trial(state, *pending, peer).await.map_err(refused),
+        Ok(Outcome::Answer(output)) => Ok((output, lacks)),
+        Ok(Outcome::Trial(pending)) => {
+            carry_out_trial(state, *pending, peer).await.map(|output| (output, lacks)).map_err(refused)
+        }
         Err(fault) => Err(Refusal { why: reply.refusal, ..refused(fault) }),
     }
+}
+
+/// Warns of what was left out of a call that was carried out, and remembers it.
+fn remember(
+    state: &State,
+    (request_id, account): (String, AccountId),
+    operation: &'static OperationModel,
+    left_out: Vec<LeftOut>,
+) {
+    let service = operation.service.model().signing_name;
+    for LeftOut { parameter, why } in &left_out {
+        let operation = operation.name;
+        tracing::warn!(
+            request_id,
+            service,
+            operation,
+            parameter,
+            why,
+            "a parameter was left out: it is not carried out"
+        );
+    }
+    let came = Came::LeftOut(operation.status, left_out);
+    let (operation, account) = (operation.name, Some(account));
+    state.calls.keep(Remembered { request_id, account, service, operation, came });
 }
 
 /// Gathers what comes with a call, then has it carried out.
@@ -193,6 +232,6 @@ fn refuse(state: &State, request_id: String, refusal: Refusal) -> Answer {
         tracing::info!(request_id, service, operation, %fault, detail = fault.detail, reason, meant, "a call was refused");
     }
     let answer = wire::encode_fault(dialect, &fault, &request_id).map(answer::whole);
-    state.refused.keep(Refused { request_id, account, service, operation, fault, refusal: why });
+    state.calls.keep(Remembered { request_id, account, service, operation, came: Came::Refused { fault, why } });
     answer
 }

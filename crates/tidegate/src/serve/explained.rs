@@ -37,15 +37,15 @@ pub(super) async fn ask(
     Ok(tell(state, owner, (&id.to_string(), headers)))
 }
 
-/// What is known of a request: of the data plane's by its trace, of a refused call by the ring.
+/// What is known of a request: of the data plane's by its trace, of a call by the ring.
 pub(super) fn tell(state: &State, owner: &Owner, (id, headers): (&str, &HeaderMap)) -> Answer {
     let snapshot = state.plane.snapshot();
     let trace = id.parse::<RequestId>().ok().and_then(|id| state.plane.traces().find(id));
     let trace = trace.filter(|trace| owner.may_see(&snapshot, trace));
     let explained =
         trace.map(|trace| explain::of_trace(&snapshot, &trace, &|target| state.plane.health(target))).or_else(|| {
-            let refused = state.refused.find(id).filter(|refused| owner.may_see_call(refused));
-            refused.map(|refused| explain::of_call(&refused))
+            let call = state.calls.find(id).filter(|call| owner.may_see_call(call));
+            call.map(|call| explain::of_call(&call))
         });
     let Some(explained) = explained else {
         let message = state.runs.unknown(id.parse().ok());

@@ -48,6 +48,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use topology::id::Realm;
 use topology::observed::Fact;
+use topology::resource::attribute::Idle;
 use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 
@@ -55,13 +56,13 @@ use engine::Chosen;
 pub(crate) use up::{configuration, log_to_stderr, up};
 
 use crate::ca::AuthorityError;
-use crate::config::{Config, Delays};
+use crate::config::{Config, Delays, Unsupported};
 use crate::doctor::Unfit;
 use crate::hour::wall_clock;
 use crate::journal::Journal;
 use crate::log_files::LogFiles;
 use crate::mailbox::{Mailbox, Publish};
-use crate::refused::RefusedRing;
+use crate::remembered::CallRing;
 use crate::telemetry::Exporter;
 use api_tls::ApiTls;
 use descriptors::Shares;
@@ -194,8 +195,8 @@ pub(crate) struct State {
     pub(crate) plane: Plane,
     /// Why the kernel does not carry private networks, where it would have been taken.
     pub(crate) unfit: Option<Unfit>,
-    /// Refused calls.
-    pub(crate) refused: RefusedRing,
+    /// Calls that there is something to tell about.
+    pub(crate) calls: CallRing,
     /// Places for leases.
     pub(crate) leases: Arc<Semaphore>,
     /// Places for documents that are read.
@@ -358,7 +359,7 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
         mailbox,
         plane: plane.clone(),
         unfit,
-        refused: RefusedRing::default(),
+        calls: CallRing::default(),
         leases: Arc::new(Semaphore::new(LEASES_MAX)),
         documents: Semaphore::new(DOCUMENTS_READ_MAX),
         trials: Semaphore::new(TRIALS_MAX),
@@ -493,7 +494,8 @@ fn settings(config: &Config, ends: &Ends) -> Settings {
     let local_issuers =
         if config.is_development() { control::LocalIssuers::Allowed } else { control::LocalIssuers::Refused };
     let buckets = if config.s3_root.is_some() { control::Buckets::Folders } else { control::Buckets::None };
-    Settings { delays, quotas: config.quotas, local_issuers, buckets, api_url: ends.api_url() }
+    let idle_attributes = if config.unsupported == Unsupported::Refuse { Idle::Refused } else { Idle::Taken };
+    Settings { delays, quotas: config.quotas, local_issuers, buckets, idle_attributes, api_url: ends.api_url() }
 }
 
 /// What the plane needs to know of the configuration, beside what it is wired to.

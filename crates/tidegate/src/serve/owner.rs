@@ -15,7 +15,7 @@ use super::State;
 use super::answer::Declined;
 use super::aws::Keys;
 use crate::hour::wall_clock;
-use crate::refused::Refused;
+use crate::remembered::Remembered;
 use crate::wishes::RealmWish;
 
 /// Whose resources a caller may reach.
@@ -99,9 +99,9 @@ impl Owner {
             || reach::owner(snapshot, trace).is_some_and(|realm| self.may_reach(realm.account))
     }
 
-    /// Whether a refused call may be explained: one whose caller was not believed is nobody's.
-    pub(crate) fn may_see_call(&self, refused: &Refused) -> bool {
-        self.reach == Reach::Everything || refused.account.is_some_and(|account| self.may_reach(account))
+    /// Whether a call may be explained: one whose caller was not believed is nobody's.
+    pub(crate) fn may_see_call(&self, call: &Remembered) -> bool {
+        self.reach == Reach::Everything || call.account.is_some_and(|account| self.may_reach(account))
     }
 }
 

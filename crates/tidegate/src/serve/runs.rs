@@ -15,7 +15,7 @@ use wire::Timestamp;
 use super::limits::{RUNS_BYTES_MAX, RUNS_KEPT};
 use super::seed;
 use crate::private;
-use crate::refused::REFUSED_KEPT;
+use crate::remembered::CALLS_KEPT;
 
 /// The file of runs.
 const RUNS: &str = "runs.json";
@@ -85,7 +85,7 @@ impl Runs {
         if id.run() == self.current {
             return format!(
                 "this server gave that id since it started at {started}, but remembers nothing that you may see: it keeps the newest \
-                 {TRACES_KEPT} requests and {REFUSED_KEPT} refused calls, and no calls that succeeded"
+                 {TRACES_KEPT} requests and {CALLS_KEPT} refused calls, and no calls that were carried out as they were made"
             );
         }
         let ends = "what is known of requests ends with the server that carried them";

@@ -12,7 +12,7 @@ use super::engine::{self, Chosen};
 use super::notify::Manager;
 use super::{Running, StartError, start};
 use crate::cli::UpArgs;
-use crate::config::{self, Config, FILE_BYTES_MAX, Problem, ReadyForm};
+use crate::config::{self, Config, FILE_BYTES_MAX, Problem, ReadyForm, Unsupported};
 use crate::exit::Exit;
 use crate::given;
 use crate::output;
@@ -34,6 +34,11 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
         let _ = rustix::process::setsid();
     }
     log_to_stderr(config.log);
+    if config.unsupported == Unsupported::Warn {
+        tracing::warn!(
+            "unsupported = warn: what does no harm is taken although it is not carried out (docs/unsupported.md)"
+        );
+    }
     for (key, value) in &config.effective {
         tracing::debug!(key, value, "setting");
     }

@@ -133,6 +133,7 @@ fn balancer(realm: &Realm, resource: &LoadBalancer, fabric: &Fabric) -> Balancer
             BalancerKind::Application => BalancerAttributes::of(&resource.attributes),
             BalancerKind::Network => BalancerAttributes::default(),
         },
+        idle: resource.attributes.idle().collect(),
         logs: BalancerLogs::of(&resource.attributes, realm, &full_name),
         full_name,
     }
@@ -213,6 +214,7 @@ impl Scene<'_> {
                 false => GroupAttributes::of(resource.attributes()),
                 true => GroupAttributes::of_streams(resource.attributes(), None),
             },
+            idle: resource.attributes().idle().collect(),
             health_check: health_check(resource.health_check()),
             targets: staying(resource).map(usable).collect(),
         }

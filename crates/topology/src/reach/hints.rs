@@ -30,6 +30,7 @@ pub(super) fn of(path: Option<&Path<'_>>, trace: &Trace, probed: Probed<'_>) -> 
         hints.extend(open_to_world(path));
         hints.extend(default_group(path));
         hints.extend(health_check(path));
+        hints.extend(idle(path));
     }
     let mut kept: Vec<Hint> = Vec::new();
     for hint in hints {
@@ -189,4 +190,20 @@ fn health_check(path: &Path<'_>) -> Vec<Hint> {
         id: group.arn.clone(),
     });
     hint.collect()
+}
+
+/// Attributes of the load balancers and groups on the way that were asked for and mean nothing here.
+fn idle(path: &Path<'_>) -> Vec<Hint> {
+    let behind = path.behind.as_ref();
+    let balancers = path.balancer.into_iter().chain(behind.map(|behind| behind.balancer));
+    let groups = path.groups.iter().chain(behind.into_iter().flat_map(|behind| &behind.groups));
+    let of_balancers = balancers.map(|balancer| (&balancer.name, balancer.id.to_string(), &balancer.idle));
+    let of_groups = groups.map(|group| (&group.name, group.arn.clone(), &group.idle));
+    let asked = of_balancers.chain(of_groups).filter(|(.., idle)| !idle.is_empty());
+    let hint = |(name, id, idle): (&String, String, &Vec<(&str, &str)>)| {
+        let each: Vec<String> = idle.iter().map(|(key, why)| format!("{key} ({why})")).collect();
+        let text = format!("{name}: taken and not carried out: {}", each.join(", "));
+        Hint { code: Reason::NotCarriedOut, text, id }
+    };
+    asked.map(hint).collect()
 }

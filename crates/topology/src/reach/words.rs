@@ -542,5 +542,6 @@ pub(super) fn why(reason: Reason) -> &'static str {
         Reason::HealthCheckBlocked => "the health-check port is not admitted",
         Reason::AnsweredByRule => "a listener rule answered, not a target",
         Reason::StageRunsOldDeployment => "what is deployed differs from the draft",
+        Reason::NotCarriedOut => "something that was asked for is taken and not carried out",
     }
 }

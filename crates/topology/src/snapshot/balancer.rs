@@ -127,6 +127,8 @@ pub struct Balancer {
     pub nodes: Vec<Node>,
     /// Its attributes, of an application load balancer; all at their defaults for another.
     pub attributes: BalancerAttributes,
+    /// Those that were asked for and mean nothing here, with the reasons.
+    pub idle: Vec<(&'static str, &'static str)>,
     /// `app/NAME/ID`: how logs and metrics name it.
     pub full_name: String,
     /// Its logs.
@@ -476,6 +478,8 @@ pub struct TargetGroup {
     pub balancer: Option<BalancerIndex>,
     /// Its attributes.
     pub attributes: GroupAttributes,
+    /// Those that were asked for and mean nothing here, with the reasons.
+    pub idle: Vec<(&'static str, &'static str)>,
     /// How targets are probed.
     pub health_check: HealthCheck,
     /// The targets in registration order.

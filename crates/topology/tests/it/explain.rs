@@ -466,3 +466,21 @@ fn tcp(port: u16) -> Traffic {
 fn codes(hints: &[Hint]) -> Vec<Reason> {
     hints.iter().map(|hint| hint.code).collect()
 }
+
+#[test]
+fn attributes_that_mean_nothing_here_are_hinted_at_where_they_are_asked_for() {
+    let mut world = World::open();
+    assert_eq!(codes(&told(&world).hints), []);
+    let balancer = *world.estate.load_balancers.iter().next().unwrap().0;
+    let set = |world: &mut World, value: &str| {
+        let pair = |key: &str| (key.to_owned(), value.to_owned());
+        let wanted = ["waf.fail_open.enabled", "zonal_shift.config.enabled"].map(pair);
+        world.estate.load_balancers.edit(&balancer).unwrap().attributes.set_all(&wanted).unwrap();
+    };
+    set(&mut world, "true");
+    let hints = told(&world).hints;
+    assert_eq!(codes(&hints), [Reason::NotCarriedOut]);
+    assert!(hints[0].text.contains("waf.fail_open.enabled (there is no WAF), zonal_shift.config.enabled (no zone"));
+    set(&mut world, "false");
+    assert_eq!(codes(&told(&world).hints), [], "what is at its default asks for nothing");
+}

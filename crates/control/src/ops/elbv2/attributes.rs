@@ -1,7 +1,7 @@
 //! Attributes of load balancers, target groups and listeners. Which there are and what becomes of them says the table
 //! ([`topology::resource::attribute`]); here a request is read and its refusal becomes AWS's fault.
 
-use topology::resource::attribute::AttributeError;
+use topology::resource::attribute::Owner;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -11,9 +11,10 @@ use crate::settings::Buckets;
 
 type Pairs = Vec<(String, String)>;
 
-/// Sets each of them on a copy that is kept only when all were taken.
-fn set_all(pairs: Pairs, mut set: impl FnMut(&str, &str) -> Result<(), AttributeError>) -> Result<(), Fault> {
-    pairs.iter().try_for_each(|(key, value)| set(key, value)).map_err(|error| fault::attribute(&error))
+/// Whether each of them can be taken by itself; all that cannot are told at once.
+fn admit(context: &Context<'_>, owner: Owner, pairs: &Pairs) -> Result<(), Fault> {
+    let problems = owner.problems(pairs, context.settings.idle_attributes);
+    fault::attributes(&problems).map_or(Ok(()), Err)
 }
 
 pub(super) fn of_balancer(context: &Context<'_>, arn: &str) -> Result<Vec<shapes::LoadBalancerAttribute>, Fault> {
@@ -31,6 +32,7 @@ pub(super) fn modify_balancer(
     let pair = |one: shapes::LoadBalancerAttribute| (one.key.unwrap_or_default(), one.value.unwrap_or_default());
     let mut attributes = balancer.attributes.clone();
     let pairs: Pairs = input.attributes.into_iter().map(pair).collect();
+    admit(context, attributes.owner(), &pairs)?;
     attributes.set_all(&pairs).map_err(|error| fault::attribute(&error))?;
     if let (Buckets::None, Some(bucket)) = (context.settings.buckets, attributes.log_buckets().next()) {
         return Err(fault::no_bucket(bucket));
@@ -55,6 +57,7 @@ pub(super) fn modify_group(
     let mut group = fault::group(context, &input.target_group_arn)?.as_ref().clone();
     let pair = |one: shapes::TargetGroupAttribute| (one.key.unwrap_or_default(), one.value.unwrap_or_default());
     let pairs: Pairs = input.attributes.into_iter().map(pair).collect();
+    admit(context, group.attributes().owner(), &pairs)?;
     group.set_attributes(&pairs).map_err(|error| fault::attribute(&error))?;
     context.edit().target_groups.insert(group.id, group);
     of_group(context, &input.target_group_arn)
@@ -73,7 +76,10 @@ pub(super) fn modify_listener(
 ) -> Result<Vec<shapes::ListenerAttribute>, Fault> {
     let mut listener = fault::listener(context, &input.listener_arn)?.as_ref().clone();
     let pair = |one: shapes::ListenerAttribute| (one.key.unwrap_or_default(), one.value.unwrap_or_default());
-    set_all(input.attributes.into_iter().map(pair).collect(), |key, value| listener.set_attribute(key, value))?;
+    let pairs: Pairs = input.attributes.into_iter().map(pair).collect();
+    admit(context, listener.attributes().owner(), &pairs)?;
+    let set = |(key, value): &(String, String)| listener.set_attribute(key, value);
+    pairs.iter().try_for_each(set).map_err(|error| fault::attribute(&error))?;
     context.edit().listeners.insert(listener.id, listener);
     of_listener(context, &input.listener_arn)
 }

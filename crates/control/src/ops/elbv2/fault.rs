@@ -30,6 +30,7 @@ pub(super) fn attribute(error: &AttributeError) -> Fault {
     match error {
         AttributeError::Unknown(..)
         | AttributeError::Value { .. }
+        | AttributeError::Idle { .. }
         | AttributeError::Empty(_)
         | AttributeError::Unprintable(_) => validation(error.to_string()),
         AttributeError::Elsewhere(..)
@@ -37,6 +38,12 @@ pub(super) fn attribute(error: &AttributeError) -> Fault {
         | AttributeError::NoBucket(_)
         | AttributeError::HoldsLogs(_) => configuration(error.to_string()),
     }
+}
+
+/// What the refusals of several attributes are to a caller: all of them at once, under the first one's code. `None` for none.
+pub(super) fn attributes(errors: &[AttributeError]) -> Option<Fault> {
+    let sentences: Vec<String> = errors.iter().map(AttributeError::to_string).collect();
+    errors.first().map(|first| Fault { message: sentences.join("; "), ..attribute(first) })
 }
 
 /// What an action's refusal is to a caller.

@@ -83,6 +83,22 @@ impl Owner {
         table::ROWS.iter().filter(move |row| row.owners.contains(&self))
     }
 
+    /// What is wrong with each of these by itself, in their order.
+    #[must_use]
+    pub fn problems(self, wanted: &[(String, String)], idle: Idle) -> Vec<AttributeError> {
+        let all = Attributes::new(self);
+        let problem = |(key, text): &(String, String)| match all.read(key, text) {
+            Ok((row, value)) => match row.standing {
+                Standing::Kept(why) if idle == Idle::Refused && value != row.values.default() => {
+                    Some(AttributeError::Idle { owner: self, key: row.key, why })
+                }
+                Standing::Kept(_) | Standing::CarriedOut(_) | Standing::Elsewhere => None,
+            },
+            Err(error) => Some(error),
+        };
+        wanted.iter().filter_map(problem).collect()
+    }
+
     fn row(self, key: &str) -> Option<&'static Row> {
         self.rows().find(|row| row.key == key)
     }
@@ -92,6 +108,16 @@ impl Owner {
         let of_noun = |owner: &Owner| owner.noun() == self.noun();
         table::ROWS.iter().any(|row| row.key == key && row.owners.iter().any(of_noun))
     }
+}
+
+/// What becomes of an attribute that is asked to be more than its default, and means nothing here: `Kept` in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Idle {
+    /// It is kept and shown.
+    #[default]
+    Taken,
+    /// It is refused, with its reason.
+    Refused,
 }
 
 /// One row of the table.
@@ -134,6 +160,15 @@ pub enum AttributeError {
         /// The value.
         value: String,
     },
+    /// It means nothing here.
+    Idle {
+        /// Whose it is.
+        owner: Owner,
+        /// The key.
+        key: &'static str,
+        /// Why.
+        why: &'static str,
+    },
     /// It cannot be set to nothing.
     Empty(&'static str),
     /// It is needed by a log that is on.
@@ -155,6 +190,9 @@ impl fmt::Display for AttributeError {
             }
             Self::Value { owner, key, value } => {
                 write!(f, "{} attribute value '{value}' is not valid for '{key}'", owner.noun())
+            }
+            Self::Idle { owner, key, why } => {
+                write!(f, "{} attribute key '{key}' is not carried out by Tidegate: {why}", owner.noun())
             }
             Self::Empty(key) | Self::NoBucket(key) => write!(f, "The value of '{key}' cannot be empty"),
             Self::HoldsLogs(key) => write!(f, "The value of '{key}' cannot contain '{LOGS_BELOW}'"),
@@ -259,6 +297,17 @@ impl Attributes {
         self.owner.rows().map(|row| {
             let value = self.set.get(row.key);
             (row.key, value.map_or_else(|| row.values.show(&row.values.default()), |value| row.values.show(value)))
+        })
+    }
+
+    /// Those that are more than their defaults and mean nothing here, with the reasons.
+    pub(crate) fn idle(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.set.iter().filter_map(|(key, value)| {
+            let row = self.owner.row(key)?;
+            match row.standing {
+                Standing::Kept(why) if *value != row.values.default() => Some((*key, why)),
+                Standing::Kept(_) | Standing::CarriedOut(_) | Standing::Elsewhere => None,
+            }
         })
     }
 

@@ -198,3 +198,24 @@ fn a_test_sees_what_each_attribute_changes_that_is_carried_out() {
     let known: Vec<_> = seen::UNSEEN.iter().map(|(row, _)| (*row).to_owned()).collect();
     assert_eq!(unseen, known, "say above a test that it sees them (attribute/seen.rs), or write one");
 }
+
+#[test]
+fn what_cannot_be_taken_is_told_at_once_and_in_order() {
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let wanted = [
+        ("zonal_shift.config.enabled", "true"),
+        ("colour", "blue"),
+        ("waf.fail_open.enabled", "false"),
+        ("idle_timeout.timeout_seconds", "0"),
+    ];
+    let wanted: Vec<_> = wanted.iter().map(pair).collect();
+    let told = |idle| {
+        let problems = Owner::ApplicationBalancer.problems(&wanted, idle);
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let unknown = "Load balancer attribute key 'colour' is not recognized";
+    let unfit = "Load balancer attribute value '0' is not valid for 'idle_timeout.timeout_seconds'";
+    assert_eq!(told(Idle::Taken), [unknown, unfit]);
+    let idle = "Load balancer attribute key 'zonal_shift.config.enabled' is not carried out by Tidegate: no zone can be shifted away from";
+    assert_eq!(told(Idle::Refused), [idle, unknown, unfit]);
+}
