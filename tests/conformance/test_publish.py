@@ -52,21 +52,23 @@ def estate():
     return [(realm["resources"], realm["domains"], realm["attachments"]) for realm in realms]
 
 
-def get(told, path="", **options):
-    return harness.named(told["urls"][0].rstrip("/") + path, trusted(), **options)
+def get(told, path="", authority=None, **options):
+    return harness.named(told["urls"][0].rstrip("/") + path, authority or trusted(), **options)
 
 
 class Clients:
     """Threads that call by the name, each request on a connection of its own, until they are told to stop; failures are kept."""
 
-    def __init__(self, told, headers=None, count=3):
+    def __init__(self, told, headers=None, authority=None, count=3):
         self.told, self.headers, self.stop, self.failed, self.passed = told, headers, threading.Event(), [], 0
+        self.authority, self.serials = authority, set()
         self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(count)]
 
     def run(self):
         while not self.stop.is_set():
             try:
-                answer = get(self.told, "/orders", headers=self.headers)
+                answer = get(self.told, "/orders", self.authority, headers=self.headers)
+                self.serials |= {getattr(answer, "serial", None)}
                 outcome = None if answer.status == 200 else (answer.status, answer.text, answer.headers)
             except OSError as error:
                 outcome = error
@@ -226,6 +228,29 @@ def test_a_certificate_of_one_s_own_is_presented_and_replaced():
         (call,) = [call for call in publish("--cert", newer, "--key", newer_key).json["calls"] if " acm " in call]
         assert newer in call and "BEGIN" not in call, call
         assert harness.named(told["urls"][0], authority).serial != first.serial
+    unpublish()
+
+
+def test_a_renewed_certificate_in_the_same_files_is_presented_and_no_request_fails():
+    with certificates() as (authority, [old, new]), tempfile.TemporaryDirectory(prefix="tidegate-renewed-") as scratch:
+        files = [Path(scratch, name) for name in ("cert.pem", "key.pem")]
+
+        def put(pair):
+            [file.write_bytes(Path(given).read_bytes()) for file, given in zip(files, pair)]
+
+        words = ["--cert", str(files[0]), "--key", str(files[1])]
+        put(old)
+        told = publish(*words).json
+        with Clients(told, authority=authority) as clients:
+            equal(publish(*words).json["calls"], [], "files that are the same change nothing")
+            for pair in (new, old, new):
+                put(pair)
+                (call,) = [call for call in publish(*words).json["calls"] if " acm " in call]
+                assert call.startswith("aws acm import-certificate"), call
+            newest = get(told, "/orders", authority).serial
+            harness.until("clients meet it", lambda: newest in clients.serials or clients.failed, within_s=30)
+        equal(len(clients.serials), 2, clients.serials)
+        equal(get(told, "/orders", authority).serial, newest)
     unpublish()
 
 
