@@ -32,47 +32,12 @@ def program():
     raise TidegateError("no program `tidegate`: install the package, or name one by TIDEGATE_BIN")
 
 
-class Server:
-    """One server on free ports, in memory. Ends with `stop`, or as a context manager."""
+class Running:
+    """A server that runs, whoever started it. `ready` is what `tidegate up --output json` printed."""
 
-    def __init__(self, args=()):
-        words = [program(), "up", "--ephemeral", "--output", "json", "--log", "warn"]
-        words += ["--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0", *args]
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "AWS_"))}
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, env=env)
-        ready = json.loads(self._first_line() or "null")
-        if ready is None:
-            self.stop()
-            raise TidegateError("the server did not start")
+    def __init__(self, ready):
         self.api, self.public, self.public_tls = ready["api"], ready["public"], ready["public_tls"]
         self.region = ready["region"]
-
-    def _first_line(self):
-        deadline, read = time.monotonic() + READY_S, b""
-        while not read.endswith(b"\n") and (left := deadline - time.monotonic()) > 0:
-            if not select.select([self.process.stdout], [], [], left)[0]:
-                break
-            more = os.read(self.process.stdout.fileno(), 4096)
-            if not more:
-                break
-            read += more
-        return read.decode() if read.endswith(b"\n") else ""
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.process.stdout.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
     def env(self):
         """The environment in which AWS's clients, Terraform and `tidegate` find this server."""
@@ -136,6 +101,48 @@ class Server:
         words = [program(), "explain", request_id(response)]
         done = subprocess.run(words, env=self.env(), capture_output=True, text=True, timeout=COMMAND_S)
         return done.stdout.strip() or done.stderr.strip()
+
+
+class Server(Running):
+    """One server of its own on free ports, in memory. Ends with `stop`, or as a context manager."""
+
+    def __init__(self, args=()):
+        words = [program(), "up", "--ephemeral", "--output", "json", "--log", "warn"]
+        words += ["--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0", *args]
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "AWS_"))}
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, env=env)
+        ready = json.loads(self._first_line() or "null")
+        if ready is None:
+            self.stop()
+            raise TidegateError("the server did not start")
+        super().__init__(ready)
+
+    def _first_line(self):
+        deadline, read = time.monotonic() + READY_S, b""
+        while not read.endswith(b"\n") and (left := deadline - time.monotonic()) > 0:
+            if not select.select([self.process.stdout], [], [], left)[0]:
+                break
+            more = os.read(self.process.stdout.fileno(), 4096)
+            if not more:
+                break
+            read += more
+        return read.decode() if read.endswith(b"\n") else ""
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 def request_id(response):

@@ -36,6 +36,9 @@ fn named(sources: &Sources) -> Result<Vec<Entry>, String> {
         "description": SUMMARY,
         "license": "Apache-2.0",
         "bin": { "tidegate": "bin/tidegate.js" },
+        "exports": { "./testcontainers": "./testcontainers.js", "./package.json": "./package.json" },
+        "peerDependencies": { "testcontainers": ">=10" },
+        "peerDependenciesMeta": { "testcontainers": { "optional": true } },
         "engines": { "node": ">=18" },
         "optionalDependencies": platforms,
     });
@@ -44,6 +47,7 @@ fn named(sources: &Sources) -> Result<Vec<Entry>, String> {
         Entry::file("LICENSE", sources.read("LICENSE")?),
         Entry::file("README.md", sources.read("packaging/npm/README.md")?),
         Entry::program("bin/tidegate.js", sources.read("packaging/npm/tidegate.js")?),
+        Entry::file("testcontainers.js", sources.read("packaging/npm/testcontainers.js")?),
     ])
 }
 

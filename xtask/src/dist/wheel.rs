@@ -36,7 +36,7 @@ fn entries(sources: &Sources, tag: &str) -> Result<Vec<Entry>, String> {
     let tags: String = platforms.split('.').map(|platform| format!("Tag: {python}-{platform}\n")).collect();
     let about = format!("Wheel-Version: 1.0\nGenerator: xtask\nRoot-Is-Purelib: false\n{tags}");
     let mut entries = Vec::new();
-    for name in ["tidegate/__init__.py", "tidegate/pytest_plugin.py"] {
+    for name in ["tidegate/__init__.py", "tidegate/container.py", "tidegate/pytest_plugin.py"] {
         entries.push(Entry::file(name, sources.read(&format!("clients/python/{name}"))?));
     }
     entries.push(Entry::program(format!("tidegate-{VERSION}.data/scripts/tidegate"), &*sources.program.bytes));
