@@ -19,8 +19,9 @@ from types import SimpleNamespace
 import boto3
 from botocore.exceptions import ClientError
 
-QUICK = {"Delay": 1, "MaxAttempts": 120}
-LINK_TRIES = 120
+# States in between last milliseconds here; AWS takes minutes, and wants to be asked less often.
+EVERY_S, TRIES = 0.05, 2400
+QUICK = {"Delay": EVERY_S, "MaxAttempts": TRIES}
 SERVICES = ("ec2", "elbv2", "apigateway", "apigatewayv2")
 TARGETS = ("10.0.10.10", "10.0.11.10")
 
@@ -171,7 +172,7 @@ def gateway(api, stack):
 
 def await_link(api, link, wanted):
     """VPC links have no waiter in boto3: PENDING ends in AVAILABLE, DELETING ends in not found (wanted=None)."""
-    for _ in range(LINK_TRIES):
+    for _ in range(TRIES):
         try:
             status = api.get_vpc_link(VpcLinkId=link)["VpcLinkStatus"]
         except ClientError as error:
@@ -182,7 +183,7 @@ def await_link(api, link, wanted):
             return
         if status not in ("PENDING", "DELETING"):
             raise RuntimeError(f"link {link} is {status}")
-        time.sleep(0.25)
+        time.sleep(EVERY_S)
     raise RuntimeError(f"link {link} is not {wanted or 'gone'}")
 
 
@@ -230,11 +231,11 @@ def teardown(aws, stack, tidegate="tidegate", env=None):
 def detach(ec2, stack, tidegate, env):
     for address in TARGETS:
         subprocess.run([tidegate, "detach", "--vpc", stack["vpc"], f"{address}:8080"], env=env, check=True, timeout=30)
-    for _ in range(LINK_TRIES):  # the load balancer's interfaces go a moment after it
+    for _ in range(TRIES):  # the load balancer's interfaces go a moment after it
         mine = [{"Name": "vpc-id", "Values": [stack["vpc"]]}]
         if not ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]:
             return
-        time.sleep(0.25)
+        time.sleep(EVERY_S)
     raise RuntimeError("interfaces are left in the VPC")
 
 
