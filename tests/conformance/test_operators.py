@@ -144,6 +144,31 @@ def test_a_public_side_with_tls_alone():
         assert "(not served)" in server.tidegate("status").stdout
 
 
+def test_requests_without_tls_are_sent_on_to_it():
+    with serving(args=["--public", "none", "--redirect", "127.0.0.1:0"]) as server:
+        where, there = server.ready["redirect"], server.ready["public_tls"]
+        equal((server.ready["public"], server.tidegate("status", "--output", "json").json["redirect"]), (None, where))
+        port = there.rsplit(":", 1)[1]
+        for method, host, path in (
+            ("GET", "svc.example.com", "/orders?open=1"),
+            ("POST", "svc.example.com:80", "/orders/a%2Fb"),
+            ("GET", "[::1]", "//evil.example/x"),
+            # Neither Tidegate's own paths nor AWS's APIs are here.
+            ("GET", "localhost", "/_tidegate/status"),
+            ("POST", "localhost", "/?Action=DescribeVpcs"),
+        ):
+            answer = harness.request(where, path, method=method, host=host, body=b"Action=DescribeVpcs" if method == "POST" else None)
+            name = host.removesuffix(":80")
+            equal((answer.status, answer.headers["location"]), (308, f"https://{name}:{port}{path}"))
+            equal((answer.headers["connection"], answer.text), ("close", ""))
+        answer = harness.request(where, "/", host="user@svc.example.com")
+        equal(answer.status, 400, answer.headers)
+        assert "location" not in answer.headers, answer.headers
+        # By what it is told a client arrives: the name is none of a published service, which is said there, within TLS.
+        sent_on = harness.request(where, "/x", host="abcdefghij.execute-api.us-east-1.localhost").headers["location"]
+        equal(harness.named(sent_on, server.tidegate("ca").stdout).status, 404)
+
+
 def test_metrics_and_health_at_a_place_of_their_own():
     with serving(config=KEYS, args=["--metrics", "127.0.0.1:0"]) as server:
         where = server.ready["metrics"]

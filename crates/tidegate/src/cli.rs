@@ -136,6 +136,9 @@ pub(crate) struct UpArgs {
     /// The key of that certificate, in PEM
     #[arg(long = "api-key", alias = "tls-api-key", value_name = "FILE")]
     pub(crate) api_key: Option<String>,
+    /// Where requests without TLS are sent on to the listener with TLS, such as 0.0.0.0:80
+    #[arg(long = "redirect", alias = "listen-redirect", value_name = "HOST:PORT")]
+    pub(crate) listen_redirect: Option<String>,
     /// Where `/metrics` and `/healthz` alone are served
     #[arg(long = "metrics", alias = "listen-metrics", value_name = "HOST:PORT")]
     pub(crate) listen_metrics: Option<String>,

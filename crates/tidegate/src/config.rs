@@ -49,12 +49,13 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 28] = [
+const SETTINGS: [(&str, &str); 29] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.api_tls", "none"),
     ("listen.metrics", "none"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
+    ("listen.redirect", "none"),
     ("listen.balancers", "none"),
     ("listen.link", "none"),
     ("data_dir", ".tidegate"),
@@ -138,6 +139,8 @@ pub(crate) struct Config {
     pub(crate) public: Option<SocketAddr>,
     /// Where invoke URLs and custom domain names are served with TLS.
     pub(crate) public_tls: Wanted,
+    /// Where requests without TLS are sent on to the listener with TLS; `None` is nowhere.
+    pub(crate) redirect: Option<SocketAddr>,
     /// Where internet-facing load balancers are reached; `None` is nowhere.
     pub(crate) balancers: Option<Ipv4Addr>,
     /// Where agents connect; `None` is nowhere.
@@ -316,6 +319,7 @@ impl Raw {
             ("listen.api", &flags.listen_api),
             ("listen.api_tls", &flags.listen_api_tls),
             ("listen.metrics", &flags.listen_metrics),
+            ("listen.redirect", &flags.listen_redirect),
             ("tls.api_certificate", &flags.api_certificate),
             ("tls.api_key", &flags.api_key),
             ("listen.public", &flags.listen_public),
@@ -424,6 +428,7 @@ impl Raw {
         let public = self.take("listen.public", somewhere);
         let public_tls = self.take("listen.public_tls", address);
         let tls_given = self.settings.contains_key("listen.public_tls");
+        let redirect = self.take("listen.redirect", somewhere);
         let balancers = self.take("listen.balancers", host);
         let link = self.take("listen.link", somewhere);
         let s3_root = self.settings.contains_key("s3.root");
@@ -467,6 +472,7 @@ impl Raw {
             ("listen.api", api),
             ("listen.api_tls", api_tls.flatten()),
             ("listen.metrics", metrics.flatten()),
+            ("listen.redirect", redirect.flatten()),
             ("listen.public", public.flatten()),
             ("listen.public_tls", public_tls),
         ];
@@ -491,6 +497,7 @@ impl Raw {
                 metrics: metrics?,
                 public: public?,
                 public_tls: Wanted { address: public_tls?, given: tls_given },
+                redirect: redirect?,
                 balancers: balancers?,
                 link: link?,
                 s3_root: s3_root.or_else(|| data_dir.as_ref().filter(|_| !ephemeral).map(|dir| dir.join("s3"))),

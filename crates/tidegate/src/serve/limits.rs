@@ -7,6 +7,10 @@ use std::time::Duration;
 pub(crate) const CONNECTIONS_MAX: usize = 1_024;
 /// Open connections of the listener of metrics: more than anybody scrapes with. Above: accepting waits until one closes.
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 16;
+/// Open connections of the listener that sends requests on to TLS, each for one request. Above: accepting waits until one closes.
+pub(crate) const REDIRECT_CONNECTIONS_MAX: usize = 256;
+/// How long a client of that listener may take for its request. Above: the connection is closed.
+pub(crate) const REDIRECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client of the API port with TLS may take for its handshake. Above: the connection is closed.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a file with a certificate, or with a key. Above: it cannot be used.

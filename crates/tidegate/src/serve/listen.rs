@@ -1,11 +1,14 @@
-//! Accepts connections of the API port, with TLS or without, and of the listener of metrics, and serves HTTP/1.1 and HTTP/2 with prior knowledge on them. The accept loop only
+//! Accepts connections of the API port, with TLS or without, and of the listeners of metrics and of what is sent on to TLS, and serves HTTP/1.1 and HTTP/2 with prior knowledge on them. The accept loop only
 //! accepts; each connection is a task that ends with its current request once the server stops.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::{Method, Request, StatusCode};
+use http::header::{CONNECTION, HOST, HeaderValue, LOCATION};
+use http::uri::Authority;
+use http::{Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,9 +20,12 @@ use tokio::sync::{Semaphore, watch};
 
 use super::answer::{self, Answer};
 use super::api_tls::ApiTls;
-use super::limits::{ACCEPT_PAUSE, HEAD_BYTES_MAX, HEAD_TIMEOUT, READ_IDLE_TIMEOUT};
+use super::limits::{ACCEPT_PAUSE, HEAD_BYTES_MAX, HEAD_TIMEOUT, READ_IDLE_TIMEOUT, REDIRECT_TIMEOUT};
 use super::patient::Patient;
 use super::{State, aws, guard, own, told};
+
+/// The port that a URL with TLS need not name.
+const HTTPS: u16 = 443;
 
 /// The places of the API port's connections.
 #[derive(Debug, Clone)]
@@ -51,6 +57,18 @@ pub(crate) enum Door {
     Secured(Arc<ApiTls>),
     /// The listener of metrics.
     Metrics,
+    /// The listener that sends requests on to TLS.
+    Redirect,
+}
+
+impl Door {
+    /// How long a client may take for a request's head.
+    fn head_timeout(&self) -> Duration {
+        match self {
+            Self::Api | Self::Secured(_) | Self::Metrics => HEAD_TIMEOUT,
+            Self::Redirect => REDIRECT_TIMEOUT,
+        }
+    }
 }
 
 /// Accepts until the server stops.
@@ -93,7 +111,7 @@ async fn connection(
     // The engine's bound on a head begins with its first byte; until then a silent client would hold its place for ever.
     let mut first = [0; 1];
     let spoke = tokio::select! {
-        seen = tokio::time::timeout(HEAD_TIMEOUT, stream.peek(&mut first)) => matches!(seen, Ok(Ok(1))),
+        seen = tokio::time::timeout(door.head_timeout(), stream.peek(&mut first)) => matches!(seen, Ok(Ok(1))),
         () = told(&mut stopping) => false,
     };
     if !spoke {
@@ -104,7 +122,7 @@ async fn connection(
             let Some(stream) = tls.accept(stream).await else { return };
             converse(state, door, (stream, peer), stopping).await;
         }
-        Door::Api | Door::Metrics => converse(state, door, (stream, peer), stopping).await,
+        Door::Api | Door::Metrics | Door::Redirect => converse(state, door, (stream, peer), stopping).await,
     }
 }
 
@@ -116,7 +134,7 @@ async fn converse(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(door.head_timeout()).max_buf_size(HEAD_BYTES_MAX);
     // Far below u32's end.
     let head_bytes_max = u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX);
     builder
@@ -132,6 +150,7 @@ async fn converse(
         async move {
             Ok::<_, Infallible>(match door {
                 Door::Metrics => watched(&state, &request),
+                Door::Redirect => sent_on(&state, &request),
                 Door::Api | Door::Secured(_) => serve(&state, request, peer).await,
             })
         }
@@ -185,4 +204,50 @@ fn watched(state: &Arc<State>, request: &Request<Incoming>) -> Answer {
         _ => answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Here are GET /metrics and GET /healthz"),
     };
     answer::named(answer, &state.request_id())
+}
+
+/// One request without TLS: the same with TLS, by the same method (RFC 9110, section 15.4.9). Its name is the client's own word; whether it is
+/// served is judged there.
+fn sent_on(state: &Arc<State>, request: &Request<Incoming>) -> Answer {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).and_then(|host| host.parse().ok());
+    let host = request.uri().authority().cloned().or(host).filter(|host: &Authority| !host.as_str().contains('@'));
+    let place = host.zip(state.ends.public_tls).map(|(host, end)| location(&host, end.port(), request.uri()));
+    let place = place.and_then(|place| HeaderValue::try_from(place).ok());
+    let mut answer = match place {
+        None => {
+            answer::refusal(StatusCode::BAD_REQUEST, "NO_HOST", "The request names no host that it could be sent on to")
+        }
+        Some(place) => {
+            let mut answer = answer::text(StatusCode::PERMANENT_REDIRECT, String::new());
+            answer.headers_mut().insert(LOCATION, place);
+            answer
+        }
+    };
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// Where the same is with TLS, at this port.
+fn location(host: &Authority, port: u16, asked: &Uri) -> String {
+    let port = if port == HTTPS { String::new() } else { format!(":{port}") };
+    let asked = asked.path_and_query().map_or("/", |asked| asked.as_str());
+    format!("https://{}{port}{asked}", host.host())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_sent_on_by_its_name_and_path_to_the_port_with_tls() {
+        let rows = [
+            ("svc.example.com", 8443, "/a?b=c", "https://svc.example.com:8443/a?b=c"),
+            ("svc.example.com:80", 443, "/", "https://svc.example.com/"),
+            ("[::1]:8080", 443, "//evil.example/x", "https://[::1]//evil.example/x"),
+            ("svc.example.com", 443, "http://other.example/x", "https://svc.example.com/x"),
+        ];
+        for (host, port, asked, wanted) in rows {
+            assert_eq!(location(&host.parse().unwrap(), port, &asked.parse().unwrap()), wanted, "{host} {asked}");
+        }
+    }
 }

@@ -68,7 +68,8 @@ use api_tls::ApiTls;
 use descriptors::Shares;
 use directory::DataDirectory;
 use limits::{
-    ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, METRICS_CONNECTIONS_MAX, ROOTS_BYTES_MAX, TRIALS_MAX,
+    ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, METRICS_CONNECTIONS_MAX, REDIRECT_CONNECTIONS_MAX,
+    ROOTS_BYTES_MAX, TRIALS_MAX,
 };
 use link::Link;
 use link::office::Newest;
@@ -146,6 +147,8 @@ pub(crate) struct Ends {
     pub(crate) api_tls: Option<SocketAddr>,
     /// Metrics and health alone, where they are.
     pub(crate) metrics: Option<SocketAddr>,
+    /// Where requests are sent on to the listener with TLS, if anywhere.
+    pub(crate) redirect: Option<SocketAddr>,
     /// Invoke URLs without TLS, where they are served.
     pub(crate) public: Option<SocketAddr>,
     /// Invoke URLs and custom domain names with TLS, where that is served.
@@ -168,6 +171,11 @@ impl Ends {
     /// The URL of the listener of metrics.
     pub(crate) fn metrics_url(&self) -> Option<String> {
         self.metrics.map(|address| format!("http://{address}"))
+    }
+
+    /// The URL of the listener that sends on.
+    pub(crate) fn redirect_url(&self) -> Option<String> {
+        self.redirect.map(|address| format!("http://{address}"))
     }
 
     /// The public listener's URL.
@@ -263,6 +271,7 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
     let api = listener("listen.api", config.api).await?;
     let api_tls = optional("listen.api_tls", config.api_tls).await?;
     let metrics = optional("listen.metrics", config.metrics).await?;
+    let redirect = optional("listen.redirect", config.redirect).await?;
     let public = optional("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
     let link = optional("listen.link", config.link).await?;
@@ -272,12 +281,14 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
         Enforcement::Proxy => (0, 0),
         Enforcement::Kernel => (descriptors::of_networks(), 1),
     };
-    let networks = networks + link_connections_max;
+    let sent_on = if redirect.is_some() { REDIRECT_CONNECTIONS_MAX } else { 0 };
+    let networks = networks + link_connections_max + sent_on;
     let shares = Shares::take(1 + usize::from(public.is_some()) + usize::from(public_tls.is_some()) + inside, networks);
     let ends = Ends {
         api: local(&api, config.api),
         api_tls: bound(api_tls.as_ref()),
         metrics: bound(metrics.as_ref()),
+        redirect: bound(redirect.as_ref()),
         public: bound(public.as_ref()),
         public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
         link: bound(link.as_ref()),
@@ -385,6 +396,10 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
     if let Some(listener) = metrics {
         let places = Places::new(METRICS_CONNECTIONS_MAX);
         tokio::spawn(listen::accept(Arc::clone(&state), (listener, Door::Metrics), places));
+    }
+    if let Some(listener) = redirect {
+        let places = Places::new(REDIRECT_CONNECTIONS_MAX);
+        tokio::spawn(listen::accept(Arc::clone(&state), (listener, Door::Redirect), places));
     }
     if let Some(listener) = public {
         tokio::spawn(plane.serve_public(listener));

@@ -175,6 +175,7 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
         "api": state.ends.api_url(),
         "api_tls": state.ends.api_tls_url(),
         "metrics": state.ends.metrics_url(),
+        "redirect": state.ends.redirect_url(),
         "public": state.ends.public_url(),
         "public_tls": state.ends.public_tls_url(),
         "link": state.ends.link,

@@ -173,7 +173,9 @@ fn say_ready(running: &Running, form: ReadyForm) {
                 "data_dir": config.data_dir,
             });
             // Scripts know the object as it is without these.
-            for (name, url) in [("api_tls", ends.api_tls_url()), ("metrics", ends.metrics_url())] {
+            for (name, url) in
+                [("api_tls", ends.api_tls_url()), ("metrics", ends.metrics_url()), ("redirect", ends.redirect_url())]
+            {
                 if let Some(url) = url {
                     ready[name] = json!(url);
                 }
