@@ -2,6 +2,7 @@
 files that it shows."""
 
 import functools
+import os
 import re
 import subprocess
 import tempfile
@@ -119,6 +120,29 @@ def test_files_that_pages_show_are_taken():
     equal(shown.returncode, 2, shown)
     for host in re.findall(r"host: (\S+)", services):
         assert re.search(rf"create\s+{re.escape(host)}", shown.stdout + shown.stderr), shown
+
+
+def reasons():
+    """Each reason code with what its comment says of it."""
+    text = (harness.ROOT / "crates" / "topology" / "src" / "reason.rs").read_text()
+    listed = text.split("\nreasons! {\n", 1)[1].split("\n}\n", 1)[0]
+    found = re.findall(r"((?: *///.*\n)+) *\w+ \"([A-Z0-9_]+)\",", listed + "\n")
+    return [(code, re.sub(r"\s*/// ?", " ", comment).strip()) for comment, code in found]
+
+
+def test_the_page_on_troubles_lists_every_reason_code():
+    page = harness.ROOT / "docs" / "troubleshooting.md"
+    head = page.read_text().split("with UPDATE=1. -->\n", 1)[0] + "with UPDATE=1. -->\n"
+    rows = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in reasons())
+    wanted = f"{head}\n| code | what it says |\n|---|---|\n{rows}"
+    if os.environ.get("UPDATE"):
+        page.write_text(wanted)
+    assert page.read_text() == wanted, "docs/troubleshooting.md is stale: run this script with UPDATE=1"
+    known = {code for code, _ in reasons()}
+    assert len(known) > 70, known
+    # What the part above it names is there.
+    named = set(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`", head)) - {"API_ID"}
+    equal(named - known, set())
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ pub(crate) enum ClientError {
     #[error("{0} is no URL of the form http://HOST[:PORT]/...")]
     Url(String),
     /// Nobody is there.
-    #[error("cannot reach {authority}: {source}; is the server up, and does --api or TIDEGATE_API name it?")]
+    #[error(
+        "cannot reach {authority}: {source}; is the server up (`tidegate up --detach`), and does --api or TIDEGATE_API name it?"
+    )]
     Connect {
         /// Whom.
         authority: String,
