@@ -38,6 +38,9 @@ fn speaking(command: &mut Command) -> Result<(Child, String), String> {
 /// A denied connection is silent for hardly any time: what builds a stack waits for none.
 const BRIEF: &str = "[timeouts]\nblocked_connect = \"1ms\"\n";
 
+/// Nobody's private networks are the kernel's, whatever this machine can do.
+const PROXY: &[&str] = &["--fabric", "proxy"];
+
 /// A running `tidegate up` with state of its own.
 pub(crate) struct Server {
     child: Child,
@@ -47,12 +50,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on free ports and waits until it serves.
     pub(crate) fn start(binary: &Path, dir: &Path) -> Result<Self, String> {
-        Self::start_as((&[], &[]), BRIEF, binary, dir)
+        Self::start_as((&[], PROXY), BRIEF, binary, dir)
     }
 
     /// The same, run by another program that becomes it.
     pub(crate) fn start_under(under: &[&str], binary: &Path, dir: &Path) -> Result<Self, String> {
-        Self::start_as((under, &[]), BRIEF, binary, dir)
+        Self::start_as((under, PROXY), BRIEF, binary, dir)
     }
 
     /// The same, with private networks of the kernel.
@@ -63,7 +66,7 @@ impl Server {
     /// The same, with a listener for agents. A request waits for an agent's connection as long as a denied one is silent, so that this is left
     /// as it is on AWS.
     pub(crate) fn start_with_link(binary: &Path, dir: &Path) -> Result<Self, String> {
-        Self::start_as((&[], &["--link", "127.0.0.1:0"]), "", binary, dir)
+        Self::start_as((&[], &[PROXY, &["--link", "127.0.0.1:0"]].concat()), "", binary, dir)
     }
 
     fn start_as((under, words): (&[&str], &[&str]), settings: &str, binary: &Path, dir: &Path) -> Result<Self, String> {
