@@ -55,8 +55,8 @@ fn unfit(config: &Config) -> Option<Unfit> {
 
 /// Whether a listener that can be opened now could not in a user namespace.
 fn loses_a_listener(config: &Config) -> bool {
-    let Config { api, api_tls, metrics, public, public_tls, link, .. } = config;
-    let others = [*api_tls, *metrics, *public, *link].into_iter().flatten();
+    let Config { api, api_tls, metrics, redirect, public, public_tls, link, .. } = config;
+    let others = [*api_tls, *metrics, *redirect, *public, *link].into_iter().flatten();
     let ports = others.chain([*api, public_tls.address]).map(|address| address.port());
     ports.into_iter().any(|port| (1..UNPRIVILEGED_PORT).contains(&port)) && kernel::loses_low_ports()
 }
