@@ -59,6 +59,15 @@ def missing(what):
     raise Skip(what)
 
 
+def in_order(said, *parts):
+    """All of these are in the text, each behind the one before."""
+    at = 0
+    for part in parts:
+        found = said.find(part, at)
+        assert found >= 0, f"{part} is not there, or not behind {said[:at]!r}:\n{said}"
+        at = found + len(part)
+
+
 def environment():
     """This environment without what leads to another server or account; servers use the proxy engine, unless they are told otherwise."""
     own = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TIDEGATE_"))}

@@ -7,7 +7,6 @@ import resource
 import shutil
 import socket
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +14,7 @@ import harness
 import build  # harness finds it
 from agents import Agent
 from harness import equal, until
+from load import Load
 from paths import CONTROL, DATA, Path
 
 AGENTS = int(os.environ.get("AGENTS", "16"))
@@ -96,39 +96,6 @@ class Scene:
 shared = harness.once(Scene)
 
 
-class Load:
-    """Requests to the steady agent's targets without a pause; `took` are their seconds, and `failed` what else came of them."""
-
-    def __init__(self, scene, clients=2):
-        self.scene, self.going, self.took, self.failed = scene, True, [], []
-        self.threads = [threading.Thread(target=self.run) for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def run(self):
-        while self.going:
-            began = time.monotonic()
-            try:
-                answer = self.scene.get()
-                if answer.status != 200:
-                    self.failed.append(answer.text)
-            except OSError as error:
-                self.failed.append(repr(error))
-            self.took.append(time.monotonic() - began)
-
-    def more(self, count):
-        now = len(self.took)
-        until("more requests were answered", lambda: len(self.took) >= now + count, 60)
-
-    def __exit__(self, *_):
-        self.going = False
-        for thread in self.threads:
-            thread.join(60)
-
-
 def told(took):
     ordered = sorted(took)
     p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1e3 for part in (0.5, 0.99))
@@ -145,16 +112,16 @@ def all_back(scene, began):
 
 def test_a_crowd_that_is_cut_off_comes_back_at_once_and_harms_nobody():
     scene = shared()
-    with Load(scene) as load:
+    with Load(scene, clients=2) as load:
         load.more(100)
-        before = list(load.took)
+        before = load.took()
         scene.path.cut()
         until("all are missed", lambda: scene.connected() == 0, BACK_S)
-        during, worked, began = len(load.took), scene.cpu_s(), time.monotonic()
+        during, worked, began = len(load.outcomes), scene.cpu_s(), time.monotonic()
         scene.path.mend()
         sessions, lanes = all_back(scene, began)
-        worked, storm = scene.cpu_s() - worked, load.took[during:]
-    equal(load.failed, [], f"of {len(load.took)} requests")
+        worked, storm = scene.cpu_s() - worked, load.took(during)
+    equal(load.failed(), [], f"of {len(load.outcomes)} requests")
     assert lanes < BACK_S, lanes
     mib = scene.mib()
     print(f"     back after {sessions:.1f} s, with all connections after {lanes:.1f} s; the gateway worked {worked:.1f} s and has {mib} MiB")
@@ -212,8 +179,8 @@ class Slow:
 def timed(scene, count):
     with Load(scene, clients=2) as load:
         load.more(count)
-    equal(load.failed, [], f"of {len(load.took)} requests")
-    return load.took
+    equal(load.failed(), [], f"of {len(load.outcomes)} requests")
+    return load.took()
 
 
 def test_who_reads_or_writes_slowly_holds_nobody_else_up():

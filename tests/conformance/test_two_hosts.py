@@ -6,7 +6,6 @@ import http.client
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import harness
@@ -14,6 +13,7 @@ import build  # harness finds it
 from agents import Agent
 from harness import equal, until
 from hosts import GATEWAY, Host, Middle
+from load import Load
 
 # What the targets answer, and what a request says: neither may be read on the way.
 TARGET = """
@@ -87,43 +87,6 @@ class Scene:
 
 
 shared = harness.once(Scene)
-
-
-class Load:
-    """Requests without a pause, from several clients at once."""
-
-    def __init__(self, scene, clients=4):
-        self.scene, self.going, self.outcomes, self.lock = scene, True, [], threading.Lock()
-        self.threads = [threading.Thread(target=self.run) for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        until("requests are under way", lambda: len(self.outcomes) > 20, 20)
-        return self
-
-    def run(self):
-        while self.going:
-            began = time.monotonic()
-            try:
-                status = self.scene.get().status
-            except (OSError, http.client.HTTPException) as error:
-                status = repr(error)
-            with self.lock:
-                self.outcomes.append((began, status))
-
-    def more(self, count):
-        """Waits for so many more."""
-        now = len(self.outcomes)
-        until("more requests were answered", lambda: len(self.outcomes) >= now + count, 60)
-
-    def __exit__(self, *_):
-        self.going = False
-        for thread in self.threads:
-            thread.join(60)
-
-    def failed(self, since=0.0):
-        return [status for began, status in self.outcomes if status != 200 and began >= since]
 
 
 def test_the_private_host_has_no_port_that_the_gateway_reaches():
