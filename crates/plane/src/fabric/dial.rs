@@ -54,8 +54,8 @@ pub(crate) struct Net<'n> {
 impl Net<'_> {
     /// The same for who comes to this interface through the kernel, which tells of that by itself.
     pub(crate) fn through_the_kernel(self, to: NetworkInterfaceId) -> Self {
-        let is_told = self.engine.is_some_and(|engine| engine.tells_of(to));
-        Self { flows: self.flows.filter(|_| !is_told), ..self }
+        let is_told = || self.engine.is_some_and(|engine| engine.tells_of(to));
+        Self { flows: self.flows.filter(|_| !is_told()), ..self }
     }
 }
 
@@ -335,9 +335,12 @@ pub(crate) fn enter<'n>(
 /// Opens the connection that was permitted.
 pub(crate) async fn connect(permit: &Permit) -> Result<Stream, DialError> {
     // What goes through the kernel the kernel tells of.
-    let ends = permit.leg().to.into_iter().chain([permit.from]);
-    let is_told = permit.way == Way::Inside && ends.into_iter().any(|end| permit.engine.tells_of(end));
-    let stream = match (reach(permit).await, permit.flow.as_ref().filter(|_| !is_told)) {
+    let is_told = || {
+        let mut ends = permit.leg().to.into_iter().chain([permit.from]);
+        permit.way == Way::Inside && ends.any(|end| permit.engine.tells_of(end))
+    };
+    let flow = permit.flow.as_ref().filter(|_| !is_told());
+    let stream = match (reach(permit).await, flow) {
         (Ok(stream), Some(flow)) => return Box::pin(watched(permit, flow, stream)).await,
         (Err(error), Some(flow)) => {
             flow.attempted(!matches!(error, DialError::Silent(_)));
