@@ -2,17 +2,23 @@
 //!
 //! This file builds, makes the Python environment, runs the scripts and adds up their closing lines. What a client must see
 //! is said in the scripts. Terraform waits a minute per load balancer whatever the server does, so its scripts run beside
-//! the others.
+//! the others. Most of the others wait, too, for health checks, clocks or clients: they run in lanes, one script of each lane at a time.
+//! Those that measure follow one by one.
 
 use crate::{Outcome, codegen, shell};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// The scripts that mostly sleep begin so.
 const BESIDE: &str = "test_terraform";
+/// How many scripts run at once, beside those of Terraform.
+const LANES: usize = 2;
+/// Those that measure time or memory, or put both cores under load.
+const ALONE: [&str; 4] = ["test_churn.py", "test_crowd.py", "test_much.py", "test_slow.py"];
 /// How long one script may take; the longest, two modules by Terraform in turn beside the others, takes about ten minutes on two cores.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(1_200);
 /// How long making the environment may take, per try.
@@ -24,6 +30,10 @@ fn is_beside(script: &Path) -> bool {
     script.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BESIDE))
 }
 
+fn is_alone(script: &Path) -> bool {
+    ALONE.iter().any(|name| script.ends_with(name))
+}
+
 /// Runs all scripts, or those whose name contains the argument.
 pub(crate) fn run(args: &[String]) -> Outcome {
     let root = codegen::root();
@@ -32,12 +42,10 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     std::fs::create_dir_all(&bench.logs).map_err(|e| format!("{}: {e}", bench.logs.display()))?;
 
     let (beside, in_turn): (Vec<_>, Vec<_>) = scripts.into_iter().partition(|script| is_beside(script));
+    let (alone, in_lanes): (Vec<_>, Vec<_>) = in_turn.into_iter().partition(|script| is_alone(script));
     let started: Vec<_> = beside.iter().map(|s| bench.start(s)).collect::<Result<_, _>>()?;
-    let mut total = Counts::default();
-    for script in &in_turn {
-        let running = bench.start(script)?;
-        total.add(running.finish());
-    }
+    let mut total = bench.run(in_lanes, LANES)?;
+    total.add(bench.run(alone, 1)?);
     for running in started {
         total.add(running.finish());
     }
@@ -74,6 +82,27 @@ struct Counts {
 }
 
 impl Bench {
+    /// Runs these in their order, as many at once as there are lanes.
+    fn run(&self, scripts: Vec<PathBuf>, lanes: usize) -> Result<Counts, String> {
+        let waiting = Mutex::new(scripts.into_iter());
+        let next = || waiting.lock().ok()?.next();
+        let lane = || {
+            let mut counts = Counts::default();
+            while let Some(script) = next() {
+                counts.add(self.start(&script)?.finish());
+            }
+            Ok::<_, String>(counts)
+        };
+        std::thread::scope(|scope| {
+            let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+            let mut total = Counts::default();
+            for lane in lanes {
+                total.add(lane.join().map_err(|_| "conformance: a lane panicked".to_owned())??);
+            }
+            Ok(total)
+        })
+    }
+
     fn start(&self, script: &Path) -> Result<Running, String> {
         let name = script.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let log = self.logs.join(&name).with_extension("log");
@@ -111,7 +140,9 @@ impl Running {
         let left = SCRIPT_LIMIT.saturating_sub(self.start.elapsed());
         let ended = shell::wait_within(&mut self.child, left);
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        eprint!("\n-- {} ({} s)\n{text}", self.name, self.start.elapsed().as_secs());
+        let told = format!("\n-- {} ({} s)\n{text}", self.name, self.start.elapsed().as_secs());
+        // At once, so that what two lanes tell does not mix.
+        let _ = std::io::stderr().lock().write_all(told.as_bytes());
         let mut counts = counts(&text).unwrap_or_default();
         if let Err(message) = ended
             && counts.failed == 0
