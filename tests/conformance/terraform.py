@@ -26,29 +26,35 @@ def plugins():
     return found[0] if found else None
 
 
+def wanted_plugins():
+    """That directory; the test is skipped where Terraform or the provider is missing."""
+    if not shutil.which("terraform"):
+        harness.missing("terraform is not on PATH")
+    mirror = plugins()
+    if not mirror:
+        harness.missing("no provider mirror: set TIDEGATE_TF_PLUGINS")
+    return mirror
+
+
+def settings(directory, mirror):
+    """The variables by which Terraform takes providers from the mirror and asks nobody else; its configuration is put into the directory."""
+    config = os.path.join(directory, "cli.tfrc")
+    with open(config, "w") as file:
+        file.write(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
+    return {"TF_CLI_CONFIG_FILE": config, "CHECKPOINT_DISABLE": "1"}
+
+
 class Terraform:
     """A copy of an example in a scratch directory, with a server and a CLI configuration of its own."""
 
     def __init__(self, *sources, server=None):
         """`sources` are directories whose configuration is put together; a name alone is that of an example. The server is the script's, or another."""
-        if not shutil.which("terraform"):
-            harness.missing("terraform is not on PATH")
-        mirror = plugins()
-        if not mirror:
-            harness.missing("no provider mirror: set TIDEGATE_TF_PLUGINS")
+        mirror = wanted_plugins()
         self.directory = tempfile.mkdtemp(prefix="tidegate-terraform-")
         for source in sources:
             directory = harness.ROOT / "examples" / "terraform" / source
             shutil.copytree(directory, self.directory, ignore=shutil.ignore_patterns("*.tfstate*", ".terraform*"), dirs_exist_ok=True)
-        config = os.path.join(self.directory, "cli.tfrc")
-        with open(config, "w") as file:
-            file.write(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
-        self.env = {
-            "TF_CLI_CONFIG_FILE": config,
-            "TF_IN_AUTOMATION": "1",
-            "TF_INPUT": "0",
-            "CHECKPOINT_DISABLE": "1",
-        }
+        self.env = settings(self.directory, mirror) | {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
         self.on(server or harness.server())
 
     def on(self, server):

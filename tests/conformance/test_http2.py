@@ -2,7 +2,6 @@
 an HTTPS listener. Each case says which section it is about, what is sent, and which outcomes are right. The outline is that of h2spec's
 published list of cases; the cases are written anew, for RFC 9113 where it differs from RFC 7540."""
 
-import sys
 from collections import Counter
 
 from hpack import NeverIndexedHeaderTuple

@@ -1,10 +1,8 @@
 """Targets that are spoken to in HTTP/2 and mean harm: frames that are none, heads without an end, lies about lengths, windows that never open.
 Each costs its client a 502 or a 504 with its reason, and nobody else anything."""
 
-import json
 import socket
 import time
-from urllib.parse import urlsplit
 
 import hpack
 

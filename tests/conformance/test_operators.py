@@ -132,7 +132,7 @@ def test_half_a_configuration_is_refused_with_every_key():
 
 
 def test_a_public_side_with_tls_alone():
-    with Scratch() as scratch, serving(args=["--public", "none"]) as server:
+    with serving(args=["--public", "none"]) as server:
         equal(server.ready["public"], None)
         api = server.clients().apigatewayv2
         made = api.create_api(Name="a", ProtocolType="HTTP")["ApiId"]

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import tarfile
-import tempfile
 import tomllib
 import zipfile
 from pathlib import Path

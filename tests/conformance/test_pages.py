@@ -11,7 +11,7 @@ from pathlib import Path
 
 import harness
 from harness import equal, in_order
-from typed import typed
+from typed import blocks, typed
 
 # What a newcomer has, from the first command to the answers that the page promises.
 FIRST_HOUR_S = 180
@@ -23,11 +23,6 @@ PAGES = [
 ]
 # A command in a line of code: its words up to what a shell ends it by, a comment, or the program that it is to run.
 COMMAND = re.compile(r"(?:^|[\s(`\"])tidegate ((?!-- )[^\s|;&#)`\"<>]+(?: +(?!-- )[^\s|;&#)`\"<>]+)*)")
-
-
-def blocks(path, language):
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def code(path):

@@ -4,7 +4,6 @@ every call that may fail, and gone without a trace."""
 import contextlib
 import http.client
 import json
-import os
 import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -1,6 +1,7 @@
 """The wheel and its pytest plugin as users have them: installed from a local file with no network, and run over a suite of ten tests of
 their own; a test that fails shows the hop that refused."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,9 +11,14 @@ from pathlib import Path
 
 import harness
 import packages
-from harness import equal
+import yaml
+from harness import equal, in_order
+from typed import blocks, typed
 
 SUITE_S = 120
+# Where refused requests of failed tests are kept.
+TRACES = "traces"
+TRACES_OPTION = f"--tidegate-traces {TRACES}"
 
 SUITE = '''
 import json
@@ -129,15 +135,18 @@ def installed():
     return target
 
 
-def pytest(tests, *words):
-    """A user's suite with nothing of this repository but the package; the result with what pytest said."""
+def pytest(tests, *words, traces=None):
+    """A user's suite with nothing of this repository but the package; the result with what pytest said. `traces` gets the files that it kept, by name."""
     with tempfile.TemporaryDirectory(prefix="tidegate-suite-") as scratch:
         suite = SUITE.format(example=str(harness.ROOT / "examples" / "boto3")) + tests.format()
         Path(scratch, "test_users.py").write_text(suite)
         env = harness.environment()
         env |= {"PYTHONPATH": installed(), "PYTHONDONTWRITEBYTECODE": "1"}
         run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *words]
-        return subprocess.run(run, cwd=scratch, env=env, capture_output=True, text=True, timeout=SUITE_S)
+        done = subprocess.run(run, cwd=scratch, env=env, capture_output=True, text=True, timeout=SUITE_S)
+        if traces is not None:
+            traces.update({file.name: json.loads(file.read_text()) for file in Path(scratch, TRACES).glob("*.json")})
+        return done
 
 
 def test_ten_tests_of_a_user_pass():
@@ -154,10 +163,29 @@ def test_they_pass_beside_one_another():
 
 
 def test_a_test_that_fails_shows_the_hop_that_refused():
-    done = pytest(FAILING)
+    traces = {}
+    done = pytest(FAILING, "--tidegate-traces", TRACES, traces=traces)
     equal(done.returncode, 1, done.stdout + done.stderr)
     for wanted in ("tidegate explain", "SG_INGRESS_DENIED", "aws ec2 authorize-security-group-ingress"):
         assert wanted in done.stdout, (wanted, done.stdout)
+    [(name, trace)] = traces.items()
+    assert re.fullmatch(r"test-users\.py-test-that-fails\.[\w-]+\.json", name), name
+    equal((trace["test"], trace["reason"]), ("test_users.py::test_that_fails", "SG_INGRESS_DENIED"))
+
+
+def test_the_page_on_ci_is_as_it_is_written():
+    page = harness.ROOT / "docs" / "ci.md"
+    path = os.path.dirname(sys.executable) + os.pathsep + harness.environment()["PATH"]
+    said = typed("".join(blocks(page, "sh")).splitlines(), {"PATH": path, "PYTHONPATH": installed()})
+    in_order(said, "1 passed", "pending", "healthy")
+
+
+def test_the_workflow_runs_what_the_page_says():
+    page, workflow = (harness.ROOT / "docs" / "ci.md").read_text(), yaml.safe_load((harness.ROOT / "examples" / "ci" / "github.yml").read_text())
+    steps = {step["name"]: step for step in workflow["jobs"]["test"]["steps"] if "name" in step}
+    assert TRACES_OPTION in page and TRACES_OPTION in steps["Test"]["run"], steps["Test"]
+    kept = steps["Keep the traces of failed tests"]
+    equal((kept["if"], kept["with"]["path"]), ("failure()", TRACES))
 
 
 if __name__ == "__main__":

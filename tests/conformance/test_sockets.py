@@ -3,9 +3,7 @@
 import json
 import socket
 import ssl
-import subprocess
 import tempfile
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509

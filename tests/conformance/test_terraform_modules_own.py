@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 import harness
-from harness import equal
 from terraform import Module
 
 # Nothing of theirs can be changed without replacing them, or nothing of theirs has a revision.

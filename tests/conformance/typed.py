@@ -2,6 +2,7 @@
 of its own, which has loopback alone, and among processes that end with the shell."""
 
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,12 +14,17 @@ TYPED_S = 300
 OWN_WORLD = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"]
 
 
-def typed(commands):
-    """What is said to them; all of them must succeed."""
+def blocks(path, language):
+    """What the fenced blocks of a language hold on a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def typed(commands, more={}):
+    """What is said to them; all of them must succeed. `more` are variables of the shell's beside those of every test."""
     possible = subprocess.run([*OWN_WORLD, "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
     if possible.returncode:
         raise harness.Skip(f"no network of its own to be had here: {possible.stderr.strip()}")
-    env = harness.environment()
+    env = harness.environment() | more
     env["PATH"] = os.path.dirname(harness.binary()) + os.pathsep + env["PATH"]
     script = "\n".join(["ip link set lo up", "set -e", *commands])
     with tempfile.TemporaryDirectory(prefix="tidegate-typed-") as scratch:

@@ -19,6 +19,7 @@ mod guards;
 mod instructions;
 mod metadata;
 mod shell;
+mod site;
 mod test;
 mod tidy;
 
@@ -48,6 +49,7 @@ fn run(args: &[String]) -> Outcome {
         Some("dist") => dist::run(&args[1..]),
         Some("bench") => bench::run(&args[1..]),
         Some("instructions") => instructions::run(),
+        Some("site") => site::run(),
         Some("models") => codegen_models::run(),
         Some("codegen") => codegen::run(),
         Some("help") | None => {
@@ -69,6 +71,7 @@ tasks:
   dist [KIND ...]      the packages that people install, below target/dist: wheel (Python, with the pytest plugin), deb (Debian),
                        npm (a launcher, and the program), oci (an image for containers), tar (the program), source (and Homebrew's formula)
   bench [WORD ...]     what the chain costs beside nginx -> nginx and HAProxy -> HAProxy; WORD picks the chains that have it in their names
+  site                 the documentation as pages of HTML, below target/site
   models               trim an installed botocore's service models to models/operations.toml
   codegen              write crates/wire/src/generated and docs/coverage.md from models/
   help                 this list";

@@ -2,7 +2,10 @@
 request that was refused."""
 
 import http.client
+import json
+import re
 from collections import deque
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +15,12 @@ import tidegate as package
 EXPLAINED_MAX = 3
 _refused = deque(maxlen=EXPLAINED_MAX)
 _server = None
+TRACES = "--tidegate-traces"
 
 
 def pytest_addoption(parser):
+    into = "a directory; each refused request of a test that failed is explained there, as JSON, in a file of its own"
+    parser.addoption(TRACES, metavar="DIR", help=into)
     parser.addini("tidegate_args", "further words of `tidegate up`", type="args", default=["--timeouts-blocked-connect", "300ms"])
 
 
@@ -119,5 +125,14 @@ def pytest_runtest_makereport(item, call):
     for id in list(_refused):
         try:
             report.sections.append((f"tidegate explain {id}", _server.explained(id)))
+            if item.config.getoption(TRACES):
+                _keep(Path(item.config.getoption(TRACES)), item.nodeid, id)
         except Exception as error:  # the report of the test must not be lost for it
             report.sections.append((f"tidegate explain {id}", f"not explained: {error}"))
+
+
+def _keep(directory, test, id):
+    """Writes what is told of a request into a file that is named by the test and the request's id."""
+    directory.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{test}.{id}").strip("-")
+    (directory / f"{name}.json").write_text(json.dumps({"test": test, **_server.explain(id)}, indent=2) + "\n")
