@@ -114,6 +114,15 @@ def test_files_that_pages_show_are_taken():
         assert re.search(rf"create\s+{re.escape(host)}", shown.stdout + shown.stderr), shown
 
 
+def test_what_the_page_on_ci_shows_of_rust_is_the_crate_s_own_example():
+    [shown] = blocks(harness.ROOT / "docs" / "ci.md", "rust")
+    source = (harness.ROOT / "crates" / "tidegate" / "src" / "embedded.rs").read_text()
+    [example] = re.findall(r"/// ```\n(.*?)/// ```\n", source, re.DOTALL)
+    # Hidden lines of it are those that only a test needs.
+    lines = [line.removeprefix("/// ").removeprefix("///") for line in example.splitlines()]
+    equal(shown.splitlines(), [line for line in lines if not line.startswith("# ")])
+
+
 def reasons():
     """Each reason code with what its comment says of it."""
     text = (harness.ROOT / "crates" / "topology" / "src" / "reason.rs").read_text()

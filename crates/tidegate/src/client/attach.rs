@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
+use topology::id::SecurityGroupId;
 use topology::resource::attachment::Served;
 
 use super::http::{Answer, local_address};
@@ -16,23 +17,15 @@ use crate::wishes::{AttachWish, DetachWish, ListenWish, RealmWish, UnlistenWish}
 /// Attaches an address, or opens a socket to a listener.
 pub(crate) async fn attach(args: &AttachArgs) -> Result<Exit, Complaint> {
     let server = Server::of(&args.server)?;
-    let security_groups = args.security_groups.iter().map(|group| parsed("--security-group", group));
-    let security_groups = security_groups.collect::<Result<_, _>>()?;
     match (&args.listen, args.ends.as_slice()) {
         (None, [private_end, host_end]) => {
-            let (private_ip, port) = private(private_end)?;
-            let wish = AttachWish {
-                realm: server.realm().clone(),
-                private_ip,
-                port,
-                host: host(host_end).await?,
-                vpc: args.vpc.as_deref().map(|vpc| parsed("--vpc", vpc)).transpose()?,
-                security_groups,
-            };
+            let ends = (private_end.as_str(), host_end.as_str());
+            let wish = attachment(&server, ends, args.vpc.as_deref(), &args.security_groups).await?;
             print(&server.attach(&wish).await?, args.server.output, "attached");
         }
         (Some(listener), [host_end]) => {
             let (realm, listener, host) = (server.realm().clone(), listener.clone(), free_host(host_end).await?);
+            let security_groups = groups(&args.security_groups)?;
             let answer = server.post("listen", &ListenWish { realm, listener, host, security_groups }).await?;
             print_socket(&taken(answer)?, args.server.output, "opened");
         }
@@ -40,6 +33,28 @@ pub(crate) async fn attach(args: &AttachArgs) -> Result<Exit, Complaint> {
         (Some(_), _) => return Err(Complaint::Usage("attach --listen takes LISTENER_ARN and HOST:PORT".to_owned())),
     }
     Ok(Exit::Ok)
+}
+
+/// What is asked for by `PRIVATE_IP[:PORT]` and `HOST:PORT`, in a VPC if one is named, under groups if any are.
+pub(crate) async fn attachment(
+    server: &Server,
+    (private_end, host_end): (&str, &str),
+    vpc: Option<&str>,
+    security_groups: &[String],
+) -> Result<AttachWish, Complaint> {
+    let (private_ip, port) = private(private_end)?;
+    Ok(AttachWish {
+        realm: server.realm().clone(),
+        private_ip,
+        port,
+        host: host(host_end).await?,
+        vpc: vpc.map(|vpc| parsed("--vpc", vpc)).transpose()?,
+        security_groups: groups(security_groups)?,
+    })
+}
+
+fn groups(named: &[String]) -> Result<Vec<SecurityGroupId>, Complaint> {
+    named.iter().map(|group| parsed("--security-group", group)).collect()
 }
 
 /// Undoes an attachment, or all.

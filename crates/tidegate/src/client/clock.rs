@@ -2,19 +2,15 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use super::{Complaint, Server, refused};
+use super::{Complaint, Server};
 use crate::cli::{Form, ResetArgs, TickArgs};
 use crate::exit::Exit;
 use crate::output;
-use crate::wishes::TickWish;
 
 /// Moves the clock of life cycles, quotas and tokens.
 pub(crate) async fn tick(args: &TickArgs) -> Result<Exit, Complaint> {
     let server = Server::of(&args.server)?;
-    let answer = server.post("tick", &TickWish { seconds: args.seconds }).await?;
-    if !answer.status.is_success() {
-        return Err(refused(&answer));
-    }
+    let answer = server.ticked(args.seconds).await?;
     match args.server.output {
         Some(Form::Table) => output::line(&format!("the clock is {} s further on", args.seconds)),
         Some(Form::Json) | None => output::json(&answer.json()),
@@ -28,10 +24,7 @@ pub(crate) async fn reset(args: &ResetArgs) -> Result<Exit, Complaint> {
     if !args.yes && !is_confirmed(server.base())? {
         return Err(Complaint::Refused("nothing was forgotten".to_owned()));
     }
-    let answer = server.post("reset", &serde_json::json!({})).await?;
-    if !answer.status.is_success() {
-        return Err(refused(&answer));
-    }
+    let answer = server.forget().await?;
     match args.server.output {
         Some(Form::Table) => output::line("everything is forgotten"),
         Some(Form::Json) | None => output::json(&answer.json()),

@@ -28,7 +28,7 @@ use thiserror::Error;
 use topology::id::{AccountId, Region};
 
 pub(crate) use agents::{agent, agents};
-pub(crate) use attach::{attach, detach, host as host_address};
+pub(crate) use attach::{attach, attachment, detach, host as host_address};
 pub(crate) use clock::{reset, tick};
 pub(crate) use env::env;
 pub(crate) use explain::explain;
@@ -42,7 +42,7 @@ use crate::cli::ServerArgs;
 use crate::config::{DEVELOPMENT, duration};
 use crate::exit::Exit;
 use crate::output;
-use crate::wishes::{AttachWish, DetachWish, ExplainWish, IssueWish, RealmWish};
+use crate::wishes::{AttachWish, DetachWish, ExplainWish, IssueWish, RealmWish, TickWish};
 use http::{Answer, Call, ClientError};
 use keys::Keys;
 
@@ -176,6 +176,16 @@ impl Server {
     /// What the server tells of a request that it carries out now.
     pub(crate) async fn ask(&self, wish: &ExplainWish) -> Result<Answer, Complaint> {
         taken(self.post("explain", wish).await?)
+    }
+
+    /// Moves its clock on by so many seconds.
+    pub(crate) async fn ticked(&self, seconds: i64) -> Result<Answer, Complaint> {
+        taken(self.post("tick", &TickWish { seconds }).await?)
+    }
+
+    /// Forgets everything that it holds.
+    pub(crate) async fn forget(&self) -> Result<Answer, Complaint> {
+        taken(self.post("reset", &serde_json::json!({})).await?)
     }
 
     /// The server's URL, without a path.

@@ -52,7 +52,7 @@ use topology::resource::attribute::Idle;
 use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 
-use engine::Chosen;
+pub(crate) use engine::Chosen;
 pub(crate) use up::{configuration, log_to_stderr, up};
 
 use crate::ca::AuthorityError;
