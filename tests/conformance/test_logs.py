@@ -20,6 +20,7 @@ from pathlib import Path
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import harness
+import yaml
 from chain import Chain
 from harness import equal, refused, until
 from issuer import Issuer
@@ -402,6 +403,35 @@ def test_metrics_count_what_was_sent():
     equal(after[("tidegate_access_log_lines_dropped_total", 'cause="failed"')], 0)
     elsewhere = harness.request(chain().server.api, "/metrics", host="evil.example")
     equal(elsewhere.status, 403)
+
+
+def asked():
+    """Each metric that the dashboard or an alarm asks for, with the labels that it tells apart."""
+    place = harness.ROOT / "packaging" / "monitoring"
+    panels = json.loads((place / "grafana.json").read_text())["panels"]
+    rules = yaml.safe_load((place / "alerts.yml").read_text())["groups"][0]["rules"]
+    texts = [(target["expr"], target["legendFormat"].replace("{{", "$labels.")) for panel in panels for target in panel.get("targets", [])]
+    for expr, told in [*texts, *((rule["expr"], rule["annotations"]["summary"]) for rule in rules)]:
+        grouped = [label for labels in re.findall(r"by \(([\w, ]+)\)", expr) for label in labels.split(", ")]
+        labels = {*grouped, *re.findall(r"\$labels\.(\w+)", told)} - {"le", "instance"}
+        for name in re.findall(r"tidegate_\w+", expr):
+            yield name, labels
+
+
+def test_dashboard_and_alarms_ask_for_metrics_that_exist():
+    chain().get("/hello")
+    there = {}
+    for name, labels in metrics(chain().server):
+        there.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
+    page = (harness.ROOT / "docs" / "metrics.md").read_text()
+    found = list(asked())
+    assert len(found) > 30, found
+    for name, labels in found:
+        if name.startswith(("tidegate_agent_", "tidegate_load_balancer_log_lines_")):
+            # Only where there is a link, or a place for buckets.
+            assert f"| `{name}` |" in page, name
+        else:
+            assert labels <= there.get(name, set()), f"{name} has {there.get(name)}, not {labels}"
 
 
 class Collector:
