@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,8 @@ NOBODY = 65534
 ETH_P_ALL = 3
 # How long the whole walk may take here; without load it takes ten seconds.
 WALK_S = 120
+# As wide as a terminal is that people show to others.
+COLUMNS = 100
 # A service of the demo, and what is said of it from this machine.
 SERVICE = "http://10.0.10.10:8080/hello"
 
@@ -30,6 +33,11 @@ def stats():
             fields = file.read().rpartition(")")[2].split()
             found[pid] = (fields[0], fields[1], fields[19])
     return found
+
+
+def unfolded(text):
+    """The same with each command on one line."""
+    return re.sub(r" \\\n +", " ", text)
 
 
 class Demo:
@@ -56,14 +64,17 @@ class Demo:
         return code, self.text()
 
     def stays(self):
-        """Until it has walked the whole way; the line that it ends with."""
+        """Until it has walked the whole way; the last line of what may be tried then."""
 
         def last():
             assert self.process.poll() is None, self.text()
-            lines = self.text().splitlines()
-            return lines[-1] if lines and lines[-1].startswith("tidegate run") else None
+            return next((line for line in unfolded(self.text()).splitlines() if line.startswith("tidegate run")), None)
 
-        return until("it stays", last, WALK_S)
+        try:
+            return until("it stays", last, WALK_S)
+        except AssertionError:
+            print(self.text())
+            raise
 
     def started(self):
         """The processes below it, each by its id and when it began."""
@@ -110,10 +121,10 @@ def test_services_are_inside_and_reached_by_those_who_may(user):
         # What follows an arrow is what the request came to.
         in_order(
             said,
-            "(fabric: kernel)",
             "orders-a listens at 10.0.10.10:8080",
             "orders-b listens at 10.0.11.10:8080",
             "reports listens at 10.0.10.20:8080",
+            "enforced by the kernel fabric",
             "/hello -> 200",
             "/reports/1 -> 200",
             f"GET {SERVICE} -> Network is unreachable",
@@ -130,6 +141,9 @@ def test_services_are_inside_and_reached_by_those_who_may(user):
             "/hello -> 200",
         )
         assert "\x1b" not in said, "nobody asked for colours"
+        # Where nothing moves the way is drawn once, as far as the request came.
+        in_order(said, "client --> API demo --> link demo --sg--> ALB demo --sg--> 10.0.", "client --> API demo --> link demo --sg--X (ALB demo)")
+        equal([line for line in said.splitlines() if len(line) > COLUMNS], [])
 
 def test_it_stays_and_ends_with_everything_that_it_started():
     for user, how, code in ((None, signal.SIGTERM, 0), (None, signal.SIGKILL, -signal.SIGKILL), (NOBODY, signal.SIGKILL, -signal.SIGKILL)):

@@ -62,8 +62,7 @@ async fn serve(listener: TcpListener, name: Arc<str>) {
 
 fn answer(name: &str, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let host = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
-    let seen =
-        json!({ "service": name, "method": request.method().as_str(), "path": request.uri().path(), "host": host });
+    let seen = json!({ "service": name, "path": request.uri().path(), "host": host });
     let mut response = Response::new(Full::new(format!("{seen}\n").into()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

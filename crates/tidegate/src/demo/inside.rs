@@ -65,9 +65,12 @@ pub(super) async fn from_the_machine() -> Result<(), Complaint> {
     let address: IpAddr = private.parse().map_err(|_| Complaint::System(format!("{private} is no address")))?;
     let target = format!("http://{private}:{PORT}/hello");
     match way_to(SocketAddr::new(address, PORT)) {
-        Ok(from) => output::line(&format!(
-            "GET {target} -> not tried: this machine has a route for {address} (from {from}), and the packet would leave it"
-        )),
+        Ok(from) => super::say(
+            &format!(
+                "GET {target} -> not tried: this machine has a route for {address} (from {from}), and the packet would leave it"
+            ),
+            false,
+        ),
         Err(_) => match send(get(&target)?).await {
             Err(ClientError::Connect { source, .. }) => output::line(&format!("GET {target} -> {source}")),
             Err(other) => return Err(other.into()),

@@ -5,8 +5,11 @@
 mod backend;
 mod fix;
 mod inside;
+mod picture;
 mod server;
 mod stack;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
@@ -15,6 +18,7 @@ use plane::Enforcement;
 use serde_json::Value;
 use tokio::process::Child;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 
 use crate::cli::DemoArgs;
 use crate::client::aws::Aws;
@@ -23,8 +27,14 @@ use crate::client::{Complaint, Server, to_end};
 use crate::exit::Exit;
 use crate::output;
 use inside::Place;
+use picture::{Picture, Reached};
 use server::{Process, Started};
 use stack::{Callers, Stack};
+
+/// As wide as a terminal is that people show to others.
+const COLUMNS: usize = 100;
+/// How much silence is a dot.
+const DOT: Duration = Duration::from_millis(100);
 
 pub(crate) use backend::backend;
 pub(crate) use inside::caller;
@@ -84,9 +94,7 @@ async fn tell(process: &Process, programs: &mut Vec<Child>, once: bool) -> Resul
     let (server, aws) = (Server::at(api), Aws::at(api));
     let is_inside = *fabric == Enforcement::Kernel.to_string();
     let what = if is_inside { "programs inside" } else { "services" };
-    heading(&format!(
-        "Build: VPC, two private subnets, three {what}, internal load balancer, VPC link, HTTP API (fabric: {fabric})"
-    ));
+    heading(&format!("Build: VPC, two private subnets, three {what}, internal ALB, VPC link, HTTP API"));
     let stack = stack::build(&aws, async |network, group| {
         if is_inside {
             *programs = inside::start(api, &network.subnets, group).await?;
@@ -97,7 +105,7 @@ async fn tell(process: &Process, programs: &mut Vec<Child>, once: bool) -> Resul
     })
     .await?;
     stack.healthy(&aws).await?;
-    output::line(&format!("built through {api} with AWS's own operations; every target is healthy"));
+    output::line(&format!("built through {api} with AWS's own operations; enforced by the {fabric} fabric"));
 
     let port = url(public)?.port_u16().unwrap_or_default();
     let invoke = format!("http://{}.execute-api.us-east-1.localhost:{port}", stack.api);
@@ -122,7 +130,8 @@ async fn tell(process: &Process, programs: &mut Vec<Child>, once: bool) -> Resul
     for command in commands {
         fix::run(&aws, command).await?;
     }
-    expect(&format!("{invoke}/hello"), 200).await?;
+    let mended = expect(&format!("{invoke}/hello"), 200).await?;
+    way(&server, id_of(&mended)?).await?;
     if once {
         output::line("\nThis server ends now. Without --once it stays, for requests of your own.");
     } else {
@@ -154,18 +163,32 @@ fn closing(stack: &Stack, invoke: &str, api: &str) {
 
 fn closing_inside(stack: &Stack, callers: &Callers, api: &str) {
     let place = format!("--subnet {} --security-group {}", stack.network.subnets[0], callers.let_in);
-    output::line(&format!("tidegate run --api {api} {place} -- curl -i http://{}/hello", stack.balancer_name));
+    say(&format!("tidegate run --api {api} {place} -- curl -i http://{}/hello", stack.balancer_name), true);
 }
 
 fn heading(text: &str) {
     output::line(&format!("\n{}", output::coloured(&format!("== {text}"), "1")));
 }
 
-/// Sends a request that must get this status.
+/// Says a line, folded where it is too long; a command so that it can still be typed.
+fn say(line: &str, is_command: bool) {
+    output::folded(line, COLUMNS, is_command).iter().for_each(|line| output::line(line));
+}
+
+/// Sends a request that must get this status. Who sits at a terminal sees the silence.
 async fn expect(target: &str, status: u16) -> Result<Answer, Complaint> {
     let call = Call { method: Method::GET, url: url(target)?, headers: HeaderMap::new(), body: Bytes::new() };
-    let answer = send(call).await?;
-    output::line(&format!("GET {target} -> {}", answer.status));
+    output::piece(&format!("GET {target} "));
+    let sent = send(call);
+    tokio::pin!(sent);
+    let answer = loop {
+        match timeout(DOT, &mut sent).await {
+            Ok(answer) => break answer?,
+            Err(_) if output::columns().is_some() => output::piece("."),
+            Err(_) => {}
+        }
+    };
+    output::line(&format!("-> {}", answer.status));
     if answer.status.as_u16() == status {
         return Ok(answer);
     }
@@ -175,13 +198,30 @@ async fn expect(target: &str, status: u16) -> Result<Answer, Complaint> {
 
 /// Prints the explanation of an answered request.
 async fn show(server: &Server, answer: &Answer) -> Result<Value, Complaint> {
-    let id = answer.header("apigw-requestid").ok_or_else(|| Complaint::Refused("no request id".to_owned()))?;
+    let id = id_of(answer)?;
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("text/plain"));
     let told = server.explained(id, headers).await?;
+    let known = way(server, id).await?;
     output::line(&format!("\ntidegate explain {id}\n"));
-    output::line(String::from_utf8_lossy(&told.body).trim_end());
-    Ok(server.explained(id, HeaderMap::new()).await?.json())
+    for line in String::from_utf8_lossy(&told.body).trim_end().lines() {
+        say(line, line.starts_with("  aws "));
+    }
+    Ok(known)
+}
+
+fn id_of(answer: &Answer) -> Result<&str, Complaint> {
+    answer.header("apigw-requestid").ok_or_else(|| Complaint::Refused("no request id".to_owned()))
+}
+
+/// Draws how far a request came; what is known of it.
+async fn way(server: &Server, id: &str) -> Result<Value, Complaint> {
+    let known = server.explained(id, HeaderMap::new()).await?.json();
+    let target = known["hops"].as_array().into_iter().flatten().find(|hop| hop["kind"] == "target");
+    let target = target.and_then(|hop| hop["id"].as_str()).unwrap_or("a service").to_owned();
+    let [gateway, link, balancer] = ["API demo", "link demo", "ALB demo"].map(str::to_owned);
+    Picture { stations: [gateway, link, balancer, target] }.show(Reached::of(&known)).await;
+    Ok(known)
 }
 
 fn check(what: &str, is_so: bool, told: &Value) -> Result<(), Complaint> {

@@ -262,7 +262,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// `eni-a (link x) -> eni-b (ALB y) tcp 80`
+    /// `link x (eni-a) -> ALB y (eni-b) tcp 80`
     pub(super) fn ends(&self, leg: &Leg) -> String {
         let from = match leg.from {
             Sender::Interface(id) => self.end(id),
@@ -276,7 +276,7 @@ impl<'a> Words<'a> {
 
     fn end(&self, id: NetworkInterfaceId) -> String {
         match self.interface(id).map(|interface| self.role(interface)) {
-            Some(role) => format!("{id} ({role})"),
+            Some(role) => format!("{role} ({id})"),
             None => id.to_string(),
         }
     }
@@ -345,7 +345,7 @@ impl<'a> Words<'a> {
     fn group_names(&self, ids: &[SecurityGroupId]) -> String {
         let named = ids.iter().map(|id| match self.group_name(*id) {
             name if name.is_empty() => id.to_string(),
-            name => format!("{id} ({name})"),
+            name => format!("{name} ({id})"),
         });
         let named: Vec<_> = named.collect();
         if named.is_empty() { "no group".to_owned() } else { named.join(", ") }

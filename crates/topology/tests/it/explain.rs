@@ -181,12 +181,12 @@ fn a_denial_reads_as_a_sentence() {
     let lines = sentences(&told(&world));
     assert_eq!(
         lines.last().unwrap(),
-        "deny  security-group  eni-00000000000000001 (link private) -> eni-00000000000000003 (ALB web) tcp 80: no ingress \
-         rule of sg-00000000000000002 (alb) admits sg-00000000000000001 (link); nearest is sgr-00000000000000009 (tcp 443 \
+        "deny  security-group  link private (eni-00000000000000001) -> ALB web (eni-00000000000000003) tcp 80: no ingress \
+         rule of alb (sg-00000000000000002) admits link (sg-00000000000000001); nearest is sgr-00000000000000009 (tcp 443 \
          from sg-00000000000000001) (Reachability Analyzer: ENI_SG_RULES_MISMATCH) [SG_INGRESS_DENIED]"
     );
     let closed = sentences(&told(&World::closed()));
-    assert!(closed[4].contains("sg-00000000000000001 (link) has no egress rule"), "{}", closed[4]);
+    assert!(closed[4].contains("link (sg-00000000000000001) has no egress rule"), "{}", closed[4]);
     assert!(closed[4].contains("SG_HAS_NO_RULES"), "{}", closed[4]);
     assert!(closed[5].starts_with("then  security-group  "), "{}", closed[5]);
 }
