@@ -42,7 +42,7 @@ GONE = ("stale element reference", "no such element", "no such window", "does no
 class Browser:
     """A session with a profile of its own. `hosts` maps `NAME:PORT` to `ADDRESS:PORT`; all other names lead nowhere."""
 
-    def __init__(self, certificate, hosts):
+    def __init__(self, certificate=None, hosts={}):
         for program in ("chromium", "chromedriver"):
             if not shutil.which(program):
                 harness.missing(f"{program} is not on PATH")
@@ -57,8 +57,9 @@ class Browser:
         flags = FLAGS + [
             f"--user-data-dir={self.profile}",
             f"--host-resolver-rules={','.join(rules)}",
-            f"--ignore-certificate-errors-spki-list={fingerprint(certificate)}",
         ]
+        if certificate:
+            flags.append(f"--ignore-certificate-errors-spki-list={fingerprint(certificate)}")
         wanted = {"browserName": "chrome", "goog:chromeOptions": {"args": flags, "binary": shutil.which("chromium")}}
         try:
             self.session = self.ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
@@ -110,6 +111,19 @@ class Browser:
                 return True
             raise
         return False
+
+    def click(self, selector):
+        """Clicks what stays on its page."""
+        self.ask("POST", f"/element/{self.element(selector)}/click", {})
+
+    def run(self, script):
+        """What a script returns that a person types into the browser's console."""
+        return self.ask("POST", "/execute/sync", {"script": script, "args": []})
+
+    def picture(self, width, height):
+        """What is shown in a window of this size, as a PNG."""
+        self.ask("POST", "/window/rect", {"width": width, "height": height})
+        return base64.b64decode(self.ask("GET", "/screenshot"))
 
     def cookies(self):
         """Those that the page where it is would be sent, by name."""

@@ -16,7 +16,7 @@ use topology::id::NetworkInterfaceId;
 use topology::trace::RequestId;
 
 pub(crate) use agent::{AgentArgs, AgentCommand, AgentIdArgs, AgentRunArgs, TokenArgs};
-pub(crate) use daily::{DownArgs, EnvArgs, LogsArgs, ShellForm, WaitArgs};
+pub(crate) use daily::{DownArgs, EnvArgs, LogsArgs, OpenArgs, ShellForm, WaitArgs};
 pub(crate) use publish::{PublishArgs, UnpublishArgs};
 
 /// A public API gateway, a VPC link and an internal load balancer that speak AWS's own APIs.
@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Show what the server holds and how it enforces: URLs, attachments, the health of targets
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
+    /// Open the page of the server in a browser, or an API where it answers
+    #[command(after_help = examples::OPEN)]
+    Open(OpenArgs),
     /// Show what was logged: access, execution and other log groups, and the log of a detached server
     #[command(after_help = examples::LOGS)]
     Logs(LogsArgs),

@@ -62,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::RunFirst => client::become_first(),
         Command::Logs(args) => client::to_end(client::logs(&args)),
         Command::Tick(args) => client::to_end(client::tick(&args)),
+        Command::Open(args) => client::to_end(client::open(&args)),
         Command::Reset(args) => client::to_end(client::reset(&args)),
         Command::Status(args) => client::to_end(client::status(&args)),
         Command::Explain(args) => client::to_end(client::explain(&args)),

@@ -35,6 +35,18 @@ pub(crate) enum ShellForm {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The id or the name of an API [default: the page of the server]
+    #[arg(value_name = "API")]
+    pub(crate) named: Option<String>,
+    /// Print the URL, and start no browser
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,

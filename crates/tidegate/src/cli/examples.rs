@@ -48,6 +48,10 @@ pub(super) const STATUS: &str = "Examples:
 pub(super) const WAIT: &str = "Examples:
   tidegate wait
   tidegate wait --healthy --timeout 2m";
+/// Of `open`.
+pub(super) const OPEN: &str = "Examples:
+  tidegate open
+  tidegate open orders --print";
 /// Of `tick`.
 pub(super) const TICK: &str = "Examples:
   tidegate tick 3600";

@@ -9,6 +9,8 @@ pub(crate) const CONNECTIONS_MAX: usize = 1_024;
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 16;
 /// Open connections of the listener that sends requests on to TLS, each for one request. Above: accepting waits until one closes.
 pub(crate) const REDIRECT_CONNECTIONS_MAX: usize = 256;
+/// Requests that are told of at once, the newest: as many as a person reads. Older ones are explained by their ids.
+pub(crate) const REQUESTS_TOLD_MAX: usize = 50;
 /// How long a client of that listener may take for its request. Above: the connection is closed.
 pub(crate) const REDIRECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client of the API port with TLS may take for its handshake. Above: the connection is closed.

@@ -20,6 +20,7 @@ pub(crate) mod notify;
 pub(crate) mod objects;
 pub(crate) mod own;
 mod owner;
+mod page;
 pub(crate) mod patient;
 mod runs;
 mod signed;

@@ -19,7 +19,7 @@ use super::attaching::attach_refusal;
 use super::limits::{ASKED_BYTES_MAX, OWN_BODY_BYTES_MAX};
 use super::owner::Owner;
 use super::tls::Development;
-use super::{State, aws, explained, guard, lease, link, status};
+use super::{State, aws, explained, guard, lease, link, page, status};
 use crate::mailbox::TICK_SECONDS_MAX;
 use crate::wishes::{
     AttachWish, AttachedAnswer, DetachWish, IssueWish, LeaseWish, ListenWish, ListeningAnswer, TickWish, UnlistenWish,
@@ -126,6 +126,10 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
         Ok(body) => body,
         Err(unread) => return answer::refusal(unread.status(), "BODY", unread.sentence()),
     };
+    if (&parts.method, parts.uri.path()) == (&Method::GET, PREFIX) {
+        // It tells nothing by itself.
+        return page::page(state);
+    }
     let owner = match Owner::of(state, &parts, &body) {
         Ok(owner) => owner,
         Err(declined) => return declined.into(),
@@ -133,6 +137,7 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let outcome = match (&parts.method, path) {
         (&Method::GET, "status") => status(state, &owner).await,
+        (&Method::GET, "requests") => Ok(page::requests(state, &owner)),
         (&Method::GET, "ca") => certificate(state).await,
         (&Method::POST, "ca") => issue(state, &body).await,
         (&Method::POST, "reset") => reset(state, &owner).await,
