@@ -1,7 +1,7 @@
 //! Attachments: which host address serves a private address. Our own, beside AWS's operations; used by `tidegate attach`,
 //! `detach` and `run`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -12,7 +12,7 @@ use topology::resource::attachment::{Attachment, Served, ServedAt};
 use topology::resource::network_interface::InterfaceOwner;
 use wire::Fault;
 
-use crate::interface::{self, InterfaceError, NewInterface};
+use crate::interface::{self, InterfaceError, NewInterface, WantedIpv6};
 use crate::mint::Mint;
 use crate::realm;
 
@@ -66,6 +66,8 @@ pub struct Attached {
     pub subnet: SubnetId,
     /// Its address.
     pub private_ip: Ipv4Addr,
+    /// Its IPv6 address, if it has one.
+    pub ipv6: Option<Ipv6Addr>,
     /// The port; `None` is every port.
     pub port: Option<u16>,
     /// Where it is served.
@@ -79,7 +81,7 @@ pub struct Attached {
 pub enum AttachError {
     /// No subnet holds the address.
     #[error("no subnet holds {0}")]
-    NoSubnet(Ipv4Addr),
+    NoSubnet(IpAddr),
     /// There is no such instance.
     #[error("there is no instance {0}, or it has no address any more")]
     UnknownInstance(InstanceId),
@@ -90,7 +92,7 @@ pub enum AttachError {
     #[error("{address} lies in more than one VPC; name one of them with --vpc: {}", .candidates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     Ambiguous {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// The VPCs that hold it.
         candidates: Vec<VpcId>,
     },
@@ -99,7 +101,7 @@ pub enum AttachError {
     UnknownGroup(SecurityGroupId),
     /// AWS keeps the address, or a service has it.
     #[error("{0} cannot be attached: it is reserved, or a service has it")]
-    Unusable(Ipv4Addr),
+    Unusable(IpAddr),
     /// The subnet has no free address.
     #[error("the subnet has no free address")]
     SubnetFull,
@@ -110,7 +112,7 @@ pub enum AttachError {
     #[error("{address} is attached by {}; name one of these", ports_named(.ports))]
     OtherPorts {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Its ports that are attached; `None` stands for every port.
         ports: Vec<Option<u16>>,
     },
@@ -153,7 +155,7 @@ pub(crate) fn attach(
         realm::furnish(estate, mint, &realm.region);
     }
     let (subnet, address) = match wish.place {
-        AttachAt::Subnet(subnet, address) if estate.subnets.contains(&subnet) => (subnet, address),
+        AttachAt::Subnet(subnet, address) if estate.subnets.contains(&subnet) => (subnet, address.map(IpAddr::from)),
         AttachAt::Subnet(subnet, _) => return Err(AttachError::UnknownSubnet(subnet)),
         AttachAt::Address(served, vpc) => {
             let (address, vpc) = address_of(estate, served, vpc)?;
@@ -179,23 +181,23 @@ fn address_of(
     estate: &RealmEstate,
     served: Served,
     vpc: Option<VpcId>,
-) -> Result<(Ipv4Addr, Option<VpcId>), AttachError> {
+) -> Result<(IpAddr, Option<VpcId>), AttachError> {
     match served {
         Served::Address(address) => Ok((address, vpc)),
         Served::Instance(id) => {
             let instance = estate.instances.get(&id).filter(|instance| instance.interface.is_some());
             let instance = instance.filter(|instance| vpc.is_none_or(|vpc| vpc == instance.vpc));
-            let found = instance.map(|instance| (instance.private_ip, Some(instance.vpc)));
+            let found = instance.map(|instance| (instance.private_ip.into(), Some(instance.vpc)));
             found.ok_or(AttachError::UnknownInstance(id))
         }
     }
 }
 
-fn subnet_of(estate: &RealmEstate, address: Ipv4Addr, vpc: Option<VpcId>) -> Result<SubnetId, AttachError> {
+fn subnet_of(estate: &RealmEstate, address: IpAddr, vpc: Option<VpcId>) -> Result<SubnetId, AttachError> {
     let holds: Vec<_> = estate
         .subnets
         .values()
-        .filter(|subnet| subnet.cidr.contains(&address) && vpc.is_none_or(|vpc| vpc == subnet.vpc))
+        .filter(|subnet| subnet.contains(address) && vpc.is_none_or(|vpc| vpc == subnet.vpc))
         .collect();
     match holds.as_slice() {
         [] => Err(AttachError::NoSubnet(address)),
@@ -204,7 +206,7 @@ fn subnet_of(estate: &RealmEstate, address: Ipv4Addr, vpc: Option<VpcId>) -> Res
     }
 }
 
-fn interface_at(estate: &RealmEstate, subnet: SubnetId, address: Ipv4Addr) -> Option<NetworkInterfaceId> {
+fn interface_at(estate: &RealmEstate, subnet: SubnetId, address: IpAddr) -> Option<NetworkInterfaceId> {
     estate.network_interfaces.values().find(|i| i.subnet == subnet && i.addresses().any(|a| a == address)).map(|i| i.id)
 }
 
@@ -215,7 +217,7 @@ fn reuse(
 ) -> Result<NetworkInterfaceId, AttachError> {
     let interface = estate.network_interfaces.get(&id).cloned().ok_or(AttachError::NotAttached)?;
     if interface.owner.is_service() {
-        return Err(AttachError::Unusable(interface.private_ip));
+        return Err(AttachError::Unusable(interface.private_ip.into()));
     }
     if !groups.is_empty() {
         check_groups(estate, interface.vpc, groups)?;
@@ -230,7 +232,7 @@ fn reuse(
 pub(crate) fn create(
     estate: &mut RealmEstate,
     mint: &mut Mint,
-    at: (SubnetId, Option<Ipv4Addr>),
+    at: (SubnetId, Option<IpAddr>),
     groups: &[SecurityGroupId],
 ) -> Result<NetworkInterfaceId, AttachError> {
     let (subnet, address) = at;
@@ -242,7 +244,14 @@ pub(crate) fn create(
     };
     let wanted = NewInterface {
         subnet,
-        address,
+        address: match address {
+            Some(IpAddr::V4(address)) => Some(address),
+            Some(IpAddr::V6(_)) | None => None,
+        },
+        ipv6: match address {
+            Some(IpAddr::V6(address)) => WantedIpv6::These(vec![address], 0),
+            Some(IpAddr::V4(_)) | None => WantedIpv6::AsTheSubnet,
+        },
         description: "attached by Tidegate".to_owned(),
         groups,
         owner: InterfaceOwner::Attachment,
@@ -253,9 +262,13 @@ pub(crate) fn create(
         (InterfaceError::AddressInUse | InterfaceError::AddressOutside, Some(address)) => {
             AttachError::Unusable(address)
         }
-        (InterfaceError::SubnetFull | InterfaceError::AddressInUse | InterfaceError::AddressOutside, _) => {
-            AttachError::SubnetFull
-        }
+        (
+            InterfaceError::SubnetFull
+            | InterfaceError::AddressInUse
+            | InterfaceError::AddressOutside
+            | InterfaceError::NoIpv6,
+            _,
+        ) => AttachError::SubnetFull,
     })
 }
 
@@ -318,6 +331,7 @@ fn describe(estate: &RealmEstate, attachment: &Attachment) -> Option<Attached> {
         vpc: interface.vpc,
         subnet: interface.subnet,
         private_ip: interface.private_ip,
+        ipv6: interface.ipv6_addresses.first().copied(),
         port: attachment.port,
         host: attachment.host,
         replaced: None,

@@ -430,7 +430,7 @@ fn is_registered(estate: &RealmEstate, target: &TargetKey) -> bool {
         let is_it = |found: &Target| {
             (found.address, found.port) == (target.address, target.port) && found.draining_until.is_none()
         };
-        let of_balancer = || estate.address_of_balancer(group.alb()?).map(|address| (address, group.port));
+        let of_balancer = || estate.address_of_balancer(group.alb()?).map(|address| (address.into(), group.port));
         group.targets().iter().any(is_it) || of_balancer() == Some((target.address, target.port))
     })
 }

@@ -2,11 +2,11 @@
 //! operations and by everything that owns interfaces: load balancers, links, NAT gateways, endpoints, attachments.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use topology::estate::RealmEstate;
 use topology::id::{InterfaceAttachmentId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId};
-use topology::net::Ipv4Net;
+use topology::net::{Ipv4Net, Ipv6Net};
 use topology::resource::Tags;
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::routing::Address;
@@ -28,6 +28,20 @@ pub(crate) enum InterfaceError {
     AddressOutside,
     /// The subnet has no free address.
     SubnetFull,
+    /// IPv6 addresses are wanted, and the subnet has no IPv6 block.
+    NoIpv6,
+}
+
+/// Which IPv6 addresses an interface is to have.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum WantedIpv6 {
+    /// One where its subnet gives each new interface one (`AssignIpv6AddressOnCreation`), else none.
+    #[default]
+    AsTheSubnet,
+    /// None, whatever the subnet does.
+    None,
+    /// Those that are named, and so many more.
+    These(Vec<Ipv6Addr>, usize),
 }
 
 /// What an interface is to be.
@@ -35,6 +49,7 @@ pub(crate) enum InterfaceError {
 pub(crate) struct NewInterface {
     pub(crate) subnet: SubnetId,
     pub(crate) address: Option<Ipv4Addr>,
+    pub(crate) ipv6: WantedIpv6,
     pub(crate) description: String,
     pub(crate) groups: Vec<SecurityGroupId>,
     pub(crate) owner: InterfaceOwner,
@@ -55,6 +70,12 @@ pub(crate) fn create(
         Some(address) => address,
         None => usable_addresses(subnet.cidr).find(|a| !taken.contains(a)).ok_or(InterfaceError::SubnetFull)?,
     };
+    let ipv6_addresses = match &wanted.ipv6 {
+        WantedIpv6::None => Vec::new(),
+        WantedIpv6::AsTheSubnet if !subnet.assign_ipv6 => Vec::new(),
+        WantedIpv6::AsTheSubnet => free_ipv6(estate, subnet.id, (&[], 1))?,
+        WantedIpv6::These(named, count) => free_ipv6(estate, subnet.id, (named, *count))?,
+    };
     let id = NetworkInterfaceId::from_bits(mint.wide());
     let [.., a, b, c, d, e] = mint.bits().to_be_bytes();
     let interface = NetworkInterface {
@@ -63,6 +84,7 @@ pub(crate) fn create(
         subnet: subnet.id,
         private_ip,
         secondary_ips: Vec::new(),
+        ipv6_addresses,
         // The second bit of the first byte marks an address that is administered locally.
         mac: MacAddress([0x02, a, b, c, d, e]),
         description: wanted.description,
@@ -113,6 +135,35 @@ pub(crate) fn assign(
     Ok(())
 }
 
+/// IPv6 addresses of a subnet that no interface has: those that are named, and so many more.
+fn free_ipv6(
+    estate: &RealmEstate,
+    subnet: SubnetId,
+    (named, count): (&[Ipv6Addr], usize),
+) -> Result<Vec<Ipv6Addr>, InterfaceError> {
+    if named.is_empty() && count == 0 {
+        return Ok(Vec::new());
+    }
+    let found = estate.subnets.get(&subnet).ok_or(InterfaceError::NoSubnet)?;
+    let (_, block) = found.ipv6_cidr.ok_or(InterfaceError::NoIpv6)?;
+    let there = estate.network_interfaces.values().filter(|interface| interface.subnet == subnet);
+    let mut taken: BTreeSet<Ipv6Addr> = there.flat_map(|interface| interface.ipv6_addresses.clone()).collect();
+    let mut free = Vec::new();
+    for address in named {
+        if !is_usable_ipv6(block, *address) {
+            return Err(InterfaceError::AddressOutside);
+        }
+        if !taken.insert(*address) {
+            return Err(InterfaceError::AddressInUse);
+        }
+        free.push(*address);
+    }
+    let (first, last) = usable_ipv6(block);
+    let more = (first..=last).map(Ipv6Addr::from_bits).filter(|address| !taken.contains(address));
+    free.extend(more.take(count));
+    if free.len() == named.len() + count { Ok(free) } else { Err(InterfaceError::SubnetFull) }
+}
+
 /// Takes an interface away, with what leads to it: attachments, and associations of Elastic IP addresses.
 pub(crate) fn remove(estate: &mut RealmEstate, id: NetworkInterfaceId) {
     let attached = estate.attachments.iter().filter(|(_, attachment)| attachment.interface == id);
@@ -131,7 +182,7 @@ pub(crate) fn remove(estate: &mut RealmEstate, id: NetworkInterfaceId) {
 
 /// The addresses of a subnet that interfaces have.
 pub(crate) fn taken_addresses(estate: &RealmEstate, subnet: SubnetId) -> BTreeSet<Ipv4Addr> {
-    estate.network_interfaces.values().filter(|i| i.subnet == subnet).flat_map(|i| i.addresses()).collect()
+    estate.network_interfaces.values().filter(|i| i.subnet == subnet).flat_map(|i| i.private_ips()).collect()
 }
 
 /// How many addresses of the subnet are free.
@@ -148,6 +199,16 @@ fn usable_addresses(cidr: Ipv4Net) -> impl Iterator<Item = Ipv4Addr> {
 fn is_usable(cidr: Ipv4Net, address: Ipv4Addr) -> bool {
     let at = u32::from(address);
     at >= u32::from(cidr.network()) + RESERVED_AT_START && at < u32::from(cidr.broadcast())
+}
+
+/// The first and the last address of an IPv6 block that AWS does not keep.
+fn usable_ipv6(block: Ipv6Net) -> (u128, u128) {
+    (block.network().to_bits() + u128::from(RESERVED_AT_START), block.broadcast().to_bits() - 1)
+}
+
+fn is_usable_ipv6(block: Ipv6Net, address: Ipv6Addr) -> bool {
+    let (first, last) = usable_ipv6(block);
+    (first..=last).contains(&address.to_bits())
 }
 
 /// The default group of a VPC.

@@ -1,12 +1,14 @@
 //! What every account has in every region before it asks for anything: DHCP options, and a default VPC with an internet
 //! gateway, a main route table, an ACL, a group and a subnet in each zone (VPC user guide, "Default VPCs", 2026-11).
 
+use std::collections::BTreeMap;
+
 use topology::estate::RealmEstate;
 use topology::id::{
     DhcpOptionsId, InternetGatewayId, NetworkAclAssociationId, NetworkAclId, Region, RouteTableAssociationId,
     RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcCidrAssociationId, VpcId, Zone,
 };
-use topology::net::{Ipv4Net, Traffic};
+use topology::net::{Ipv4Net, Ipv6Net, Traffic};
 use topology::resource::Tags;
 use topology::resource::routing::{InternetGateway, Route, RouteTable, RouteTableAssociation, RouteTarget};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
@@ -88,8 +90,9 @@ fn create_main_route_table(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId
     estate.route_tables.insert(id, table);
 }
 
-fn create_default_acl(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId) {
-    let allow_all = |egress| NetworkAclEntry {
+/// The entry of a default ACL that lets everything through.
+fn allow_all(egress: bool) -> NetworkAclEntry {
+    NetworkAclEntry {
         rule_number: 100,
         egress,
         protocol: -1,
@@ -98,7 +101,10 @@ fn create_default_acl(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId) {
         ipv6_cidr: None,
         ports: None,
         icmp: None,
-    };
+    }
+}
+
+fn create_default_acl(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId) {
     let id = NetworkAclId::from_bits(mint.wide());
     let entries = vec![allow_all(true), allow_all(false)];
     let acl = NetworkAcl { id, vpc, is_default: true, entries, associations: Vec::new(), tags: Tags::new() };
@@ -116,12 +122,48 @@ fn create_default_group(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId) {
     };
     estate.security_groups.insert(id, group);
     insert_rule(estate, mint, (id, Direction::Ingress, RulePeer::Group(id)));
-    allow_all_egress(estate, mint, id);
+    allow_all_egress(estate, mint, (id, vpc));
 }
 
-/// Gives a group the egress rule that every new group has.
-pub(crate) fn allow_all_egress(estate: &mut RealmEstate, mint: &mut Mint, group: SecurityGroupId) {
+/// Gives a group the egress rules that every new group of this VPC has: for IPv6 too where the VPC has a block of that.
+pub(crate) fn allow_all_egress(estate: &mut RealmEstate, mint: &mut Mint, (group, vpc): (SecurityGroupId, VpcId)) {
     insert_rule(estate, mint, (group, Direction::Egress, RulePeer::Ipv4(Ipv4Net::default())));
+    if estate.vpcs.get(&vpc).is_some_and(|vpc| !vpc.ipv6_cidrs.is_empty()) {
+        allow_ipv6_egress(estate, mint, group);
+    }
+}
+
+fn allow_ipv6_egress(estate: &mut RealmEstate, mint: &mut Mint, group: SecurityGroupId) {
+    insert_rule(estate, mint, (group, Direction::Egress, RulePeer::Ipv6(Ipv6Net::default())));
+}
+
+/// What AWS does when a VPC gets its first IPv6 block: where what leaves a group, or either side of the default ACL, is as it was made, the
+/// same is let through for IPv6 (VPC user guide, "Security group rules" and "Default network ACL", 2026-11).
+pub(crate) fn open_for_ipv6(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId) {
+    // Whether what leaves a group is as it was made.
+    let mut groups: BTreeMap<SecurityGroupId, bool> = BTreeMap::new();
+    for rule in estate.security_group_rules.values().filter(|rule| rule.direction == Direction::Egress) {
+        let is_made = (rule.traffic, rule.peer) == (Traffic::All, RulePeer::Ipv4(Ipv4Net::default()));
+        groups.entry(rule.group).and_modify(|is_as_made| *is_as_made = false).or_insert(is_made);
+    }
+    let is_of_vpc = |id: SecurityGroupId| estate.security_groups.get(&id).is_some_and(|group| group.vpc == vpc);
+    groups.retain(|id, is_as_made| *is_as_made && is_of_vpc(*id));
+    for group in groups.into_keys() {
+        allow_ipv6_egress(estate, mint, group);
+    }
+    let default = estate.network_acls.values().find(|acl| acl.vpc == vpc && acl.is_default).map(|acl| acl.id);
+    let Some(acl) = default.and_then(|id| estate.network_acls.edit(&id)) else { return };
+    for egress in [true, false] {
+        let mut own = acl.entries.iter().filter(|entry| entry.egress == egress);
+        if own.next() == Some(&allow_all(egress)) && own.next().is_none() {
+            acl.entries.push(NetworkAclEntry {
+                rule_number: 101,
+                cidr: None,
+                ipv6_cidr: Some(Ipv6Net::default().to_string()),
+                ..allow_all(egress)
+            });
+        }
+    }
 }
 
 fn insert_rule(estate: &mut RealmEstate, mint: &mut Mint, rule: (SecurityGroupId, Direction, RulePeer)) {

@@ -4,7 +4,7 @@
 //! States, reason codes and texts: ALB user guide, "Health checks for target groups", 2026-11.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use topology::estate::RealmEstate;
 use topology::id::{TargetGroupId, VpcId};
@@ -47,7 +47,7 @@ pub struct TargetStates<'a> {
     /// The load balancers whose listeners and rules send to a group.
     users: BTreeMap<TargetGroupId, Vec<&'a LoadBalancer>>,
     /// Where load balancers have their nodes.
-    nodes: BTreeSet<(VpcId, Ipv4Addr)>,
+    nodes: BTreeSet<(VpcId, IpAddr)>,
 }
 
 impl<'a> TargetStates<'a> {
@@ -56,7 +56,7 @@ impl<'a> TargetStates<'a> {
     pub fn of(estate: &'a RealmEstate, observed: &'a Observed, now: Moment) -> Self {
         let is_node = |owner: &InterfaceOwner| matches!(owner, InterfaceOwner::LoadBalancer(_));
         let nodes = estate.network_interfaces.values().filter(|interface| is_node(&interface.owner));
-        let nodes = nodes.map(|interface| (interface.vpc, interface.private_ip)).collect();
+        let nodes = nodes.flat_map(|interface| interface.addresses().map(|address| (interface.vpc, address))).collect();
         Self { estate, observed, now, users: users(estate), nodes }
     }
 
@@ -100,7 +100,9 @@ impl<'a> TargetStates<'a> {
     pub fn of_balancer(&self, group: &TargetGroup) -> TargetState {
         let address = group.alb().and_then(|id| self.estate.address_of_balancer(id));
         match address.filter(|_| self.is_used(group.id)) {
-            Some(address) => self.of_probed(group, TargetKey { group: group.id, address, port: group.port }),
+            Some(address) => {
+                self.of_probed(group, TargetKey { group: group.id, address: address.into(), port: group.port })
+            }
             None => not_in_use(),
         }
     }

@@ -76,7 +76,7 @@ mod linux {
             let ports = PortRange::new(from, from + nth % 10).ok_or("ports in order")?;
             let [high, low] = nth.to_be_bytes();
             let [_, last] = n.to_be_bytes();
-            let peer = Peer::Cidr(Ipv4Net::new(Ipv4Addr::new(172, 16 + high, low, last), 32)?);
+            let peer = Peer::Cidr(Ipv4Net::new(Ipv4Addr::new(172, 16 + high, low, last), 32)?.into());
             let id = SecurityGroupRuleId::from_bits(u128::from(n));
             group.ingress.push(GroupRule { id, traffic: Traffic::Tcp(ports), peer });
         }
@@ -86,8 +86,14 @@ mod linux {
     fn fabric(vpc: VpcId) -> Result<Fabric, Box<dyn std::error::Error>> {
         let (mut fabric, subnet) = (Fabric::default(), SubnetId::from_bits(1));
         let block = Ipv4Net::new(Ipv4Addr::new(10, 0, 0, 0), 16)?;
-        fabric.vpcs.push(VpcNet { id: vpc, cidrs: vec![block], default_group: None, has_resolver: false });
-        fabric.subnets.insert(subnet, SubnetNet { vpc, block });
+        fabric.vpcs.push(VpcNet {
+            id: vpc,
+            cidrs: vec![block],
+            ipv6_cidrs: Vec::new(),
+            default_group: None,
+            has_resolver: false,
+        });
+        fabric.subnets.insert(subnet, SubnetNet { vpc, block, ipv6: None });
         for nth in 0..GROUPS {
             fabric.groups.insert(group(nth), rules(nth, 0)?.into());
         }
@@ -99,6 +105,7 @@ mod linux {
                 subnet,
                 zone: "us-east-1a".parse()?,
                 private_ip: Ipv4Addr::from_bits(block.network().to_bits() + nth),
+                ipv6: None,
                 groups: groups.to_vec(),
                 is_judged: true,
             });

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::copy_bidirectional_with_sizes;
@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use topology::id::{NetworkInterfaceId, Realm};
+use topology::net::Family;
 use topology::verdict::End;
 use topology::way;
 
@@ -119,10 +120,15 @@ async fn carry(
         let realm = world.realm(realm).ok_or_else(gone)?;
         let fabric = &realm.snapshot.fabric;
         let index = fabric.interface_by_id(*interface).ok_or_else(gone)?;
-        let IpAddr::V4(address) = peer.ip() else { return Err(gone()) };
+        let address = peer.ip().to_canonical();
         let End::Interface(from) = way::sender(fabric, index, address) else { return Err(gone()) };
-        dial::ask(realm.net().through_the_kernel(*interface), from, Destination::Interface(index), *port)
-            .map_err(|denial| io::Error::new(io::ErrorKind::PermissionDenied, format!("{:?}", denial.reason)))?
+        dial::ask(
+            realm.net().through_the_kernel(*interface),
+            from,
+            Destination::Interface(index, Family::of(address)),
+            *port,
+        )
+        .map_err(|denial| io::Error::new(io::ErrorKind::PermissionDenied, format!("{:?}", denial.reason)))?
     };
     let mut target = dial::connect(&permit).await.map_err(io::Error::other)?;
     copy_bidirectional_with_sizes(&mut client, &mut target, RELAY_BUFFER_BYTES, RELAY_BUFFER_BYTES).await?;

@@ -5,7 +5,7 @@ mod listener;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -415,7 +415,7 @@ impl RealmWorld {
         let same_fabric = before.filter(|before| Arc::ptr_eq(&before.snapshot.fabric, fabric));
         let same_balancers = before.filter(|before| Arc::ptr_eq(&before.snapshot.balancers, balancers));
         let same_domains = before.filter(|before| Arc::ptr_eq(&before.snapshot.gateway.domains, &gateway.domains));
-        let addresses = || fabric.interfaces.iter().map(|interface| header_of(interface.private_ip)).collect();
+        let addresses = || fabric.interfaces.iter().map(|interface| header_of(interface.private_ip.into())).collect();
         let groups = || balancers.groups.iter().map(|group| known.group(group)).collect();
         let meter = |balancer: &Balancer| known.balancer_meters.get(&balancer.id).map(|known| Arc::clone(known));
         let meters = || balancers.balancers.iter().map(|balancer| meter(balancer).unwrap_or_default()).collect();
@@ -520,7 +520,7 @@ fn routes(stage: &Stage) -> &[Route] {
 }
 
 /// An address as headers write it.
-pub(crate) fn header_of(address: Ipv4Addr) -> HeaderValue {
-    // Digits and dots.
+pub(crate) fn header_of(address: IpAddr) -> HeaderValue {
+    // Hexadecimal digits, dots and colons.
     HeaderValue::from_str(&address.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

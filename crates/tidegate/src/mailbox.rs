@@ -468,7 +468,7 @@ impl Desk {
             return;
         }
         let wish = DetachRequest {
-            address: Served::Address(lease.private_ip),
+            address: Served::Address(lease.private_ip.into()),
             port: lease.port,
             vpc: Some(lease.vpc),
             agent: None,

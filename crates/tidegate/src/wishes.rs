@@ -232,6 +232,9 @@ pub(crate) struct AttachedAnswer {
     pub(crate) vpc: VpcId,
     pub(crate) subnet: SubnetId,
     pub(crate) private_ip: Ipv4Addr,
+    /// Its IPv6 address, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ipv6: Option<std::net::Ipv6Addr>,
     pub(crate) port: Option<u16>,
     /// `null` where the program has the address itself.
     pub(crate) host: ServedAt,
@@ -242,8 +245,8 @@ pub(crate) struct AttachedAnswer {
 
 impl From<&Attached> for AttachedAnswer {
     fn from(attached: &Attached) -> Self {
-        let Attached { interface, vpc, subnet, private_ip, port, host, replaced } = *attached;
-        Self { interface, vpc, subnet, private_ip, port, host, replaced }
+        let Attached { interface, vpc, subnet, private_ip, ipv6, port, host, replaced } = *attached;
+        Self { interface, vpc, subnet, private_ip, ipv6, port, host, replaced }
     }
 }
 

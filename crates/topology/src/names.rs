@@ -46,11 +46,11 @@ pub fn find(snapshot: &Snapshot, (realm, vpc): (&Realm, VpcId), name: &str, turn
     let _resolver = own.fabric.vpcs.iter().find(|net| net.id == vpc)?.resolver()?;
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     if let Some(address) = name.strip_suffix(REVERSE).and_then(reversed) {
-        let is_there = own.fabric.interface_at(vpc, address).is_some();
+        let is_there = own.fabric.interface_at(vpc, address.into()).is_some();
         return Some(if is_there { Found::Name(private_name(address, &realm.region)) } else { Found::Nothing });
     }
     if let Some(address) = private(&name, &realm.region) {
-        let is_there = own.fabric.interface_at(vpc, address).is_some();
+        let is_there = own.fabric.interface_at(vpc, address.into()).is_some();
         return Some(if is_there { Found::Addresses(vec![address]) } else { Found::Nothing });
     }
     // Names of load balancers are everybody's on AWS, those of internal ones too.

@@ -1,11 +1,56 @@
 //! Addresses, ports and protocols as security groups speak of them.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// Which of the two protocols of the internet: a connection has one, and rules of the other say nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub enum Family {
+    /// IPv4.
+    #[default]
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+impl Family {
+    /// Whether it is IPv4, which goes without saying.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// That of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
+        }
+    }
+
+    /// That of a block.
+    #[must_use]
+    pub const fn of_block(block: &IpNet) -> Self {
+        match block {
+            IpNet::V4(_) => Self::Ipv4,
+            IpNet::V6(_) => Self::Ipv6,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        })
+    }
+}
 
 /// An inclusive range of ports with `from <= to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,7 +182,8 @@ impl fmt::Display for Traffic {
 
 /// Whether an `ip` target may lie here outside its VPC: RFC 1918 or RFC 6598 (ALB user guide, target groups, 2026-11).
 #[must_use]
-pub fn is_private_target(address: Ipv4Addr) -> bool {
+pub fn is_private_target(address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address else { return false };
     let [a, b, ..] = address.octets();
     address.is_private() || (a == 100 && (64..128).contains(&b))
 }

@@ -2,7 +2,7 @@
 //! the rest is found out anew after a restart.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use crate::id::{Realm, TargetGroupId, VpcLinkId};
 use crate::resource::usage_plan::UsageKey;
@@ -14,7 +14,7 @@ pub struct TargetKey {
     /// The group.
     pub group: TargetGroupId,
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// The port.
     pub port: u16,
 }

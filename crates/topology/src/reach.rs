@@ -189,7 +189,7 @@ fn needed(path: &Path<'_>, trace: &Trace) -> Vec<Needed> {
 /// The command that lets a link of version 1 past the groups of its load balancer, where they denied what comes through it: no rule names
 /// API Gateway's own addresses.
 fn service_rule(words: &Words<'_>, path: &Path<'_>, trace: &Trace) -> Option<String> {
-    let is_service = |leg: Leg| leg.from == Sender::Address(SERVICE_ADDRESS);
+    let is_service = |leg: Leg| leg.from == Sender::Address(SERVICE_ADDRESS.into());
     let is_denied = |hop: &Hop| hop.verdict == HopVerdict::Deny && hop.leg.is_some_and(is_service);
     let service = path.link?.service.filter(|_| trace.hops.iter().any(is_denied))?;
     let balancer = path.balancer.filter(|balancer| balancer.id == service.balancer)?;
@@ -253,7 +253,7 @@ fn explained(words: &Words<'_>, trace: &Trace, (place, hop): (usize, &Hop)) -> E
 /// A denial that the request did not live to meet.
 fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> ExplainedHop {
     let fabric = &path.realm.fabric;
-    let plain = || way::leg(fabric, passage.from, passage.to.end(fabric, passage.from), passage.port);
+    let plain = || way::leg(fabric, passage.flow(fabric));
     let (kind, id, name, reason, leg, why) = match fix {
         Fix::Rule(fix) => {
             let leg = path.leg_of(passage, fix.direction);

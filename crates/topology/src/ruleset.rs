@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use area::{Area, Span};
 
 use crate::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId};
-use crate::net::{Direction, Ipv4Net, PortRange, Traffic};
+use crate::net::{Direction, IpNet, Ipv4Net, PortRange, Traffic};
 use crate::snapshot::fabric::{Acl, AclRule, BesideTcp, Fabric, GroupRule, Peer, RouteNet};
 use crate::verdict::acl::{REPLY_PORTS, decide};
 
@@ -207,8 +207,9 @@ fn routes(fabric: &Fabric, (vpc, subnet): (VpcId, SubnetId), crossings: &[Crossi
         let own = fabric.vpcs.iter().filter(|net| net.id == vpc).flat_map(|net| &net.cidrs);
         own.into_iter().any(|cidr| cidr.contains(block))
     };
-    let beyond = table.routes.iter().filter(|route| !is_own(&route.block));
-    let routes: Vec<_> = beyond.map(|route| Route { block: route.block, leads: leads(route) }).collect();
+    let beyond = table.routes.iter().filter_map(|route| Some((ipv4(&route.block)?, leads(route))));
+    let beyond = beyond.filter(|(block, _)| !is_own(block));
+    let routes: Vec<_> = beyond.map(|(block, leads)| Route { block, leads }).collect();
     let is_needed =
         |route: &Route| route.leads || routes.iter().any(|wider| wider.leads && wider.block.contains(&route.block));
     let needed: BTreeMap<Ipv4Net, bool> =
@@ -239,11 +240,11 @@ fn doors(fabric: &Fabric, vpc: VpcId, crossings: &[Crossing]) -> Vec<Door> {
 fn gate(group: SecurityGroupId, direction: Direction, rules: &[GroupRule]) -> Gate {
     let areas = |range: fn(Traffic) -> Option<(u16, u16)>| {
         let wide = rules.iter().filter_map(|rule| Some((range(rule.traffic)?, blocks(&rule.peer))));
-        area::apart(wide.flat_map(|(range, blocks)| blocks.iter().map(move |block| (range, Span::of(*block)))))
+        area::apart(wide.flat_map(|(range, blocks)| blocks.into_iter().map(move |block| (range, Span::of(block)))))
     };
     let with = rules.iter().filter_map(|rule| match rule.peer {
         Peer::Group(other) => Some((rule.traffic, other)),
-        Peer::Cidr(_) | Peer::Ipv6 | Peer::Prefixes(_) => None,
+        Peer::Cidr(_) | Peer::Prefixes(_) => None,
     });
     Gate {
         group,
@@ -263,11 +264,19 @@ fn gate(group: SecurityGroupId, direction: Direction, rules: &[GroupRule]) -> Ga
 }
 
 /// Blocks that a rule names by themselves.
-fn blocks(peer: &Peer) -> &[Ipv4Net] {
-    match peer {
+fn blocks(peer: &Peer) -> Vec<Ipv4Net> {
+    let blocks = match peer {
         Peer::Cidr(block) => std::slice::from_ref(block),
         Peer::Prefixes(blocks) => blocks,
-        Peer::Group(_) | Peer::Ipv6 => &[],
+        Peer::Group(_) => &[],
+    };
+    blocks.iter().filter_map(ipv4).collect()
+}
+
+fn ipv4(block: &IpNet) -> Option<Ipv4Net> {
+    match block {
+        IpNet::V4(block) => Some(*block),
+        IpNet::V6(_) => None,
     }
 }
 
@@ -311,7 +320,7 @@ fn open(rules: &[AclRule]) -> Vec<Area> {
     let ports = area::pieces(u16::MAX, rules.iter().map(|rule| (rule.ports.from(), rule.ports.to())));
     let ports = ports.into_iter().filter_map(|(from, to)| PortRange::new(from, to));
     let all = ports.flat_map(|ports| {
-        let open = spans(rules).into_iter().filter(move |span| decide(rules, span.first, ports).is_ok());
+        let open = spans(rules).into_iter().filter(move |span| decide(rules, span.first.into(), ports).is_ok());
         open.map(move |span| ((ports.from(), ports.to()), span))
     });
     area::apart(all)
@@ -319,13 +328,17 @@ fn open(rules: &[AclRule]) -> Vec<Area> {
 
 /// The other ends to or from which replies to every port that they may go to are let through.
 fn open_to_replies(rules: &[AclRule]) -> Vec<Span> {
-    let open = spans(rules).into_iter().filter(|span| decide(rules, span.first, REPLY_PORTS).is_ok());
+    let open = spans(rules).into_iter().filter(|span| decide(rules, span.first.into(), REPLY_PORTS).is_ok());
     area::joined(open.collect())
 }
 
 /// Addresses between which no rule begins or ends.
 fn spans(rules: &[AclRule]) -> Vec<Span> {
-    let blocks = rules.iter().map(|rule| Span::of(rule.block)).map(|span| (span.first.to_bits(), span.last.to_bits()));
+    let blocks = rules
+        .iter()
+        .filter_map(|rule| ipv4(&rule.block))
+        .map(Span::of)
+        .map(|span| (span.first.to_bits(), span.last.to_bits()));
     let span = |(first, last)| Span { first: Ipv4Addr::from_bits(first), last: Ipv4Addr::from_bits(last) };
     area::pieces(u32::MAX, blocks).into_iter().map(span).collect()
 }

@@ -2,7 +2,7 @@
 //! hop is a small `Copy` record; names and groups are looked up when somebody asks.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::id::{
@@ -258,7 +258,7 @@ pub enum HopId {
     /// A target group.
     TargetGroup(TargetGroupId),
     /// A target, by address and port.
-    Target(Ipv4Addr, u16),
+    Target(IpAddr, u16),
 }
 
 /// What a hop decided.
@@ -290,7 +290,7 @@ pub enum Sender {
     /// An interface.
     Interface(NetworkInterfaceId),
     /// This address, which no interface has: a client on the internet, or API Gateway itself.
-    Address(Ipv4Addr),
+    Address(IpAddr),
     /// An interface that was gone already.
     Gone,
 }
@@ -314,7 +314,7 @@ pub struct Leg {
     /// The receiving interface; `None` for an address outside every VPC.
     pub to: Option<NetworkInterfaceId>,
     /// The address that was meant.
-    pub to_address: Ipv4Addr,
+    pub to_address: IpAddr,
     /// The TCP port.
     pub port: u16,
     /// The rule that allowed: the receiver's, else the sender's.
@@ -460,9 +460,9 @@ mod tests {
     #[test]
     fn a_hop_stays_small() {
         // Each request writes about ten of them, and a few legs, into memory that has left the caches.
-        assert!(size_of::<HopId>() <= 18, "{} bytes", size_of::<HopId>());
-        assert!(size_of::<Leg>() <= 48, "{} bytes", size_of::<Leg>());
-        assert!(size_of::<Hop>() <= 88, "{} bytes", size_of::<Hop>());
+        assert!(size_of::<HopId>() <= 20, "{} bytes", size_of::<HopId>());
+        assert!(size_of::<Leg>() <= 66, "{} bytes", size_of::<Leg>());
+        assert!(size_of::<Hop>() <= 100, "{} bytes", size_of::<Hop>());
     }
 
     #[test]

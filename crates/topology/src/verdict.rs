@@ -3,18 +3,17 @@
 //!
 //! Rules are allow-only and stateful; an interface's policy is the union of its groups; both ends are judged; nothing
 //! matching is a silent drop (VPC user guide, "Security groups" and "Security group rules", 2026-11). Only the opening of a
-//! TCP connection is judged here: replies follow the connection. Source ports never count.
-//!
-//! Simplifying assumption: IPv4 only (trusted: callers have no other addresses).
+//! TCP connection is judged here: replies follow the connection. Source ports never count. A connection is of one family, IPv4 or IPv6: a
+//! block of the other says nothing of it, while all traffic and groups mean both.
 
 pub mod acl;
 pub mod route;
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::id::SecurityGroupRuleId;
-pub use crate::net::Direction;
+pub use crate::net::{Direction, Family};
 use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer};
 use acl::{AclDenial, Going};
 use route::RouteDenial;
@@ -25,7 +24,7 @@ pub enum End {
     /// An interface of this realm.
     Interface(InterfaceIndex),
     /// An address that no interface has.
-    Address(Ipv4Addr),
+    Address(IpAddr),
 }
 
 impl End {
@@ -38,12 +37,12 @@ impl End {
         }
     }
 
-    /// Its address, or the one that its interface has.
+    /// Its address of a family, or the one that its interface has, if it has one.
     #[must_use]
-    pub fn address(self, fabric: &Fabric) -> Option<Ipv4Addr> {
+    pub fn address(self, fabric: &Fabric, family: Family) -> Option<IpAddr> {
         match self {
-            Self::Interface(index) => fabric.interface(index).map(|interface| interface.private_ip),
-            Self::Address(address) => Some(address),
+            Self::Interface(index) => fabric.interface(index)?.address(family),
+            Self::Address(address) => Some(address).filter(|address| Family::of(*address) == family),
         }
     }
 }
@@ -55,11 +54,13 @@ pub struct Flow {
     pub from: End,
     /// To whom.
     pub to: End,
+    /// Which addresses of the two ends are meant.
+    pub family: Family,
     /// The destination port.
     pub port: u16,
     /// The address that the receiver sees in place of the sender's own: that of a client whose address a network load balancer preserves
     /// (NLB user guide, "Client IP preservation", 2026-11). Groups of the sender count all the same.
-    pub seen_as: Option<Ipv4Addr>,
+    pub seen_as: Option<IpAddr>,
 }
 
 /// One side's answer.
@@ -140,7 +141,7 @@ pub fn side(fabric: &Fabric, flow: Flow, direction: Direction) -> Side {
     if !interface.is_judged {
         return Side::Unjudged;
     }
-    let mut peer = Seen::of(fabric, peer);
+    let mut peer = Seen::of(fabric, peer, flow.family);
     if direction == Direction::Ingress {
         peer.address = flow.seen_as.or(peer.address);
     }
@@ -180,19 +181,18 @@ fn groups<'a>(fabric: &'a Fabric, interface: &'a Interface) -> impl Iterator<Ite
 
 /// The other end as a rule sees it.
 struct Seen<'a> {
-    address: Option<Ipv4Addr>,
+    address: Option<IpAddr>,
     interface: Option<&'a Interface>,
 }
 
 impl<'a> Seen<'a> {
-    fn of(fabric: &'a Fabric, end: End) -> Self {
-        Self { address: end.address(fabric), interface: end.interface(fabric) }
+    fn of(fabric: &'a Fabric, end: End, family: Family) -> Self {
+        Self { address: end.address(fabric, family), interface: end.interface(fabric) }
     }
 
     fn is(&self, peer: &Peer) -> bool {
         match peer {
             Peer::Cidr(block) => self.address.is_some_and(|address| block.contains(&address)),
-            Peer::Ipv6 => false,
             Peer::Group(group) => self.interface.is_some_and(|interface| interface.groups.contains(group)),
             Peer::Prefixes(blocks) => {
                 self.address.is_some_and(|address| blocks.iter().any(|block| block.contains(&address)))
@@ -233,6 +233,7 @@ mod tests {
                 subnet: SubnetId::from_bits(n),
                 zone: "us-east-1a".parse().unwrap(),
                 private_ip: address.parse().unwrap(),
+                ipv6: format!("2001:db8::{n}").parse().ok(),
                 groups: vec![group(n)],
                 is_judged: true,
             });
@@ -275,7 +276,7 @@ mod tests {
                 vec![rule(2, Traffic::Udp(PortRange::ALL), world())],
                 denied(Direction::Ingress, Some(2)),
             ),
-            ("an IPv6 rule", open(), vec![rule(2, Traffic::All, Peer::Ipv6)], denied(Direction::Ingress, Some(2))),
+            ("an IPv6 rule", open(), vec![rule(2, Traffic::All, cidr("::/0"))], denied(Direction::Ingress, Some(2))),
             (
                 "a prefix list",
                 open(),
@@ -301,7 +302,11 @@ mod tests {
         ];
         for (name, egress, ingress, expected) in rows {
             let fabric = fabric(egress, ingress);
-            assert_eq!(verdict(&fabric, Flow { from: LINK, to: ALB, port: 80, seen_as: None }), expected, "{name}");
+            assert_eq!(
+                verdict(&fabric, Flow { from: LINK, to: ALB, family: Family::Ipv4, port: 80, seen_as: None }),
+                expected,
+                "{name}"
+            );
         }
     }
 
@@ -311,14 +316,18 @@ mod tests {
             vec![rule(1, Traffic::All, cidr("0.0.0.0/0"))],
             vec![rule(7, tcp(80, 80), Peer::Group(group(9))), rule(8, tcp(443, 443), Peer::Group(group(1)))],
         );
-        let answer = side(&fabric, Flow { from: LINK, to: ALB, port: 80, seen_as: None }, Direction::Ingress);
+        let answer = side(
+            &fabric,
+            Flow { from: LINK, to: ALB, family: Family::Ipv4, port: 80, seen_as: None },
+            Direction::Ingress,
+        );
         assert_eq!(answer, Side::Denied(Some(SecurityGroupRuleId::from_bits(8))));
     }
 
     #[test]
     fn a_node_without_groups_is_judged_by_nobody() {
         let mut fabric = fabric(vec![], vec![]);
-        let flow = Flow { from: LINK, to: ALB, port: 80, seen_as: None };
+        let flow = Flow { from: LINK, to: ALB, family: Family::Ipv4, port: 80, seen_as: None };
         fabric.interfaces[1].groups.clear();
         assert_eq!(side(&fabric, flow, Direction::Ingress), Side::Denied(None), "an interface has groups");
         fabric.interfaces[1].is_judged = false;
@@ -328,7 +337,8 @@ mod tests {
 
     #[test]
     fn a_receiver_sees_the_preserved_address_and_the_senders_groups() {
-        let seen_as = |address: &str| Flow { from: LINK, to: ALB, port: 80, seen_as: address.parse().ok() };
+        let seen_as =
+            |address: &str| Flow { from: LINK, to: ALB, family: Family::Ipv4, port: 80, seen_as: address.parse().ok() };
         let by_block = fabric(vec![], vec![rule(1, Traffic::All, Peer::Cidr("10.9.0.0/16".parse().unwrap()))]);
         assert!(matches!(side(&by_block, seen_as("10.9.1.1"), Direction::Ingress), Side::Allowed(_)));
         assert!(matches!(side(&by_block, seen_as("10.8.1.1"), Direction::Ingress), Side::Denied(_)));
@@ -343,7 +353,7 @@ mod tests {
     fn an_address_outside_is_judged_at_the_sender_only() {
         let fabric = fabric(vec![rule(1, tcp(9000, 9000), cidr("192.168.0.0/16"))], vec![]);
         let outside = End::Address("192.168.3.4".parse().unwrap());
-        let flow = Flow { from: LINK, to: outside, port: 9000, seen_as: None };
+        let flow = Flow { from: LINK, to: outside, family: Family::Ipv4, port: 9000, seen_as: None };
         assert_eq!(
             verdict(&fabric, flow),
             Verdict::Allowed { egress: Some(SecurityGroupRuleId::from_bits(1)), ingress: None }

@@ -4,10 +4,10 @@
 //! A denial is silence, never a refusal. An address of a VPC that no workload has is silent too; a port of an attached address that
 //! nothing serves refuses.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::id::{NetworkAclId, NetworkInterfaceId, RouteTableId, VpcId};
-use crate::net::is_private_target;
+use crate::net::{Family, is_private_target};
 use crate::reason::Reason;
 use crate::snapshot::fabric::{Attached, Fabric, InterfaceIndex};
 use crate::trace::{Hop, HopId, HopKind, Leg, Sender};
@@ -18,10 +18,10 @@ use crate::verdict::{Direction, End, Flow, Verdict, verdict};
 /// To where a connection is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
-    /// To an interface of the realm.
-    Interface(InterfaceIndex),
+    /// To an interface of the realm, at its address of this family.
+    Interface(InterfaceIndex, Family),
     /// To an address as it is seen in a VPC.
-    Address(VpcId, Ipv4Addr),
+    Address(VpcId, IpAddr),
 }
 
 /// What answers at a destination.
@@ -105,12 +105,21 @@ impl Denial {
 }
 
 impl Destination {
+    /// Of which family the connection is.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Interface(_, family) => family,
+            Self::Address(_, address) => Family::of(address),
+        }
+    }
+
     /// The end that groups are asked of when this one sends: what has the address, in the VPC itself or where a route of the sender's
     /// leads, where something has it.
     #[must_use]
     pub fn end(self, fabric: &Fabric, from: End) -> End {
         match self {
-            Self::Interface(index) => End::Interface(index),
+            Self::Interface(index, _) => End::Interface(index),
             Self::Address(vpc, address) => {
                 let own = fabric.interface_at(vpc, address);
                 let found = own.or_else(|| match route::leads(fabric, from.interface(fabric)?, address) {
@@ -125,7 +134,7 @@ impl Destination {
     /// The VPC whose address it is for this sender, where it is one's.
     pub(crate) fn vpc(self, fabric: &Fabric, from: End) -> Option<VpcId> {
         match self {
-            Self::Interface(index) => fabric.interface(index).map(|interface| interface.vpc),
+            Self::Interface(index, _) => fabric.interface(index).map(|interface| interface.vpc),
             Self::Address(vpc, address) if fabric.vpc_contains(vpc, address) => Some(vpc),
             Self::Address(_, address) => match route::leads(fabric, from.interface(fabric)?, address) {
                 Leads::Peer(other) => Some(other),
@@ -137,7 +146,7 @@ impl Destination {
 
 /// Who sends, for an interface that sees this address: what has it in the interface's own VPC, or where a route of its own leads.
 #[must_use]
-pub fn sender(fabric: &Fabric, seen_by: InterfaceIndex, address: Ipv4Addr) -> End {
+pub fn sender(fabric: &Fabric, seen_by: InterfaceIndex, address: IpAddr) -> End {
     match fabric.interface(seen_by) {
         Some(receiver) => Destination::Address(receiver.vpc, address).end(fabric, End::Interface(seen_by)),
         None => End::Address(address),
@@ -160,7 +169,9 @@ pub fn answers(fabric: &Fabric, (from, to): (End, Destination), port: u16) -> Wa
             (Attached::Host(host), _) => Way::Host(host),
             (Attached::Inside, _) => Way::Inside,
             (Attached::PortClosed, _) => Way::Closed,
-            (Attached::Nothing, Some(interface)) => native(interface.private_ip),
+            (Attached::Nothing, Some(interface)) => {
+                interface.address(to.family()).map_or(Way::Silent(Reason::NoInterface), native)
+            }
             (Attached::Nothing, None) => Way::Silent(Reason::NoInterface),
         },
         End::Address(address) if vpc.is_some() => native(address),
@@ -187,15 +198,16 @@ pub fn ask(fabric: &Fabric, from: InterfaceIndex, to: Destination, port: u16) ->
 /// As [`ask`].
 pub fn ask_as(
     fabric: &Fabric,
-    (from, seen_as): (InterfaceIndex, Option<Ipv4Addr>),
+    (from, seen_as): (InterfaceIndex, Option<IpAddr>),
     to: Destination,
     port: u16,
 ) -> Result<Open, Denial> {
     let sender = End::Interface(from);
     let (end, way) = (to.end(fabric, sender), answers(fabric, (sender, to), port));
-    let leg = leg(fabric, sender, end, port);
+    let flow = Flow { from: sender, to: end, family: to.family(), port, seen_as };
+    let leg = leg(fabric, flow);
     let is_nobodys = matches!((end, way), (End::Address(_), Way::Silent(Reason::NoInterface)));
-    let judged = Denial::by(verdict(fabric, Flow { from: sender, to: end, port, seen_as }), leg);
+    let judged = Denial::by(verdict(fabric, flow), leg);
     let leg = judged.map_err(|denial| if is_nobodys { Denial::new(Reason::NoInterface, leg) } else { denial })?;
     match leg.from {
         Sender::Interface(from) => Ok(Open { leg, from, way }),
@@ -207,27 +219,33 @@ pub fn ask_as(
 ///
 /// # Errors
 /// That the receiver's groups deny it.
-pub fn enter(fabric: &Fabric, from: Ipv4Addr, to: InterfaceIndex, port: u16) -> Result<Leg, Denial> {
-    let flow = Flow { from: End::Address(from), to: End::Interface(to), port, seen_as: None };
-    Denial::by(verdict(fabric, flow), leg(fabric, End::Address(from), End::Interface(to), port))
+pub fn enter(fabric: &Fabric, from: IpAddr, to: InterfaceIndex, port: u16) -> Result<Leg, Denial> {
+    let flow = entering(from, to, port);
+    Denial::by(verdict(fabric, flow), leg(fabric, flow))
+}
+
+/// A connection from an address that no interface has to an interface.
+#[must_use]
+pub const fn entering(from: IpAddr, to: InterfaceIndex, port: u16) -> Flow {
+    Flow { from: End::Address(from), to: End::Interface(to), family: Family::of(from), port, seen_as: None }
 }
 
 /// The ends of a connection; no rule has decided yet.
 #[must_use]
-pub fn leg(fabric: &Fabric, from: End, to: End, port: u16) -> Leg {
-    let (receiver, to_address) = match to {
-        End::Address(address) => (None, address),
-        End::Interface(index) => fabric
-            .interface(index)
-            .map_or((None, Ipv4Addr::UNSPECIFIED), |interface| (Some(interface.id), interface.private_ip)),
+pub fn leg(fabric: &Fabric, flow: Flow) -> Leg {
+    let nowhere = || match flow.family {
+        Family::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
     };
-    let from = match from {
+    let to_address = flow.to.address(fabric, flow.family).unwrap_or_else(nowhere);
+    let receiver = flow.to.interface(fabric).map(|interface| interface.id);
+    let from = match flow.from {
         End::Address(address) => Sender::Address(address),
         End::Interface(index) => {
             fabric.interface(index).map_or(Sender::Gone, |interface| Sender::Interface(interface.id))
         }
     };
-    Leg { from, to: receiver, to_address, port, deciding_rule: None, nearest_rule: None }
+    Leg { from, to: receiver, to_address, port: flow.port, deciding_rule: None, nearest_rule: None }
 }
 
 impl Direction {

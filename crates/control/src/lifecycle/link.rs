@@ -7,7 +7,7 @@ use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::time::Moment;
 
-use crate::interface::{self, InterfaceError, NewInterface};
+use crate::interface::{self, InterfaceError, NewInterface, WantedIpv6};
 use crate::mint::Mint;
 
 /// How long AWS takes to provision a link, and to take it down.
@@ -45,6 +45,7 @@ fn make_interfaces(
         let wanted = NewInterface {
             subnet: *subnet,
             address: None,
+            ipv6: WantedIpv6::None,
             description: format!("API Gateway VPC link {}", link.id),
             groups: groups.to_vec(),
             owner: InterfaceOwner::VpcLink(link.id),
@@ -66,7 +67,10 @@ fn make_interfaces(
 fn failure(subnet: SubnetId, error: &InterfaceError) -> String {
     match error {
         InterfaceError::NoSubnet => format!("The subnet {subnet} does not exist"),
-        InterfaceError::SubnetFull | InterfaceError::AddressInUse | InterfaceError::AddressOutside => {
+        InterfaceError::SubnetFull
+        | InterfaceError::AddressInUse
+        | InterfaceError::AddressOutside
+        | InterfaceError::NoIpv6 => {
             format!("The subnet {subnet} has no free addresses for a network interface")
         }
     }

@@ -1,6 +1,6 @@
 //! What the version before kept is read, kept again in the same form, and refused with the name of its row where it cannot be.
 //!
-//! `tests/stored/format-1.tsv` holds the rows (realm, kind, key, value) that the program of 2026-11-28 wrote for `estate.http`.
+//! `tests/stored/format-1.tsv` holds the rows (realm, kind, key, value) that the program of 2026-11-30 wrote for `estate.http`.
 
 use std::path::Path;
 
@@ -80,7 +80,7 @@ fn a_row_that_cannot_be_is_named() {
         ("load_balancers", "\"attributes\":{}", "\"attributes\":{\"colour\":\"red\"}", "'colour' is not recognized"),
         ("listeners", "\"attributes\":{}", "\"attributes\":{\"tcp.idle_timeout.seconds\":0}", "expected a string"),
         ("listener_rules", "\"status\":404", "\"status\":302", "Status code '302' must be 2XX, 4XX or 5XX"),
-        ("listeners", "[[\"bb320213529c7516\",1]]", "[]", "A target group must be specified"),
+        ("listeners", "[[\"75e923be72ddbe94\",1]]", "[]", "A target group must be specified"),
         ("target_groups", "\"matcher\":\"200\"", "\"matcher\":\"nonsense\"", "'nonsense' must be within '200-499'"),
         (
             "target_groups",

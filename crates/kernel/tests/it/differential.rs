@@ -9,7 +9,7 @@ use kernel::Inside;
 use topology::id::{
     NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, VpcId, VpcPeeringConnectionId,
 };
-use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
+use topology::net::{Direction, Family, Ipv4Net, PortRange, Traffic};
 use topology::snapshot::fabric::{
     AclRule, BesideTcp, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes, VpcNet,
 };
@@ -75,9 +75,9 @@ impl Chance {
 
     fn peer(&mut self, addresses: &[Ipv4Addr]) -> Peer {
         match self.below(8) {
-            0..4 => Peer::Cidr(self.block(addresses)),
-            4 => Peer::Prefixes((0..self.below(4)).map(|_| self.block(addresses)).collect()),
-            5 => Peer::Ipv6,
+            0..4 => Peer::Cidr(self.block(addresses).into()),
+            4 => Peer::Prefixes((0..self.below(4)).map(|_| self.block(addresses).into()).collect()),
+            5 => Peer::Cidr("::/0".parse().unwrap()),
             // One group more than there are.
             _ => Peer::Group(group(u128::from(self.below(GROUPS as u64 + 1)))),
         }
@@ -97,12 +97,12 @@ impl Chance {
                 number: n * 10,
                 allows: self.below(3) == 0,
                 ports: self.ports(),
-                block: self.block(addresses),
+                block: self.block(addresses).into(),
             })
             .collect();
         if self.below(5) > 0 {
             let everywhere = Ipv4Net::default();
-            rules.push(AclRule { number: 100, allows: true, ports: PortRange::ALL, block: everywhere });
+            rules.push(AclRule { number: 100, allows: true, ports: PortRange::ALL, block: everywhere.into() });
         }
         rules
     }
@@ -112,7 +112,13 @@ impl Chance {
         fabric.subnets.extend(SUBNETS.map(|start| subnet(start.into())));
         fabric.subnets.extend([subnet(QUIET.into())]);
         for vpc in VPCS.map(VpcId::from_bits) {
-            fabric.vpcs.push(VpcNet { id: vpc, cidrs: vec![block(vpc)], default_group: None, has_resolver: true });
+            fabric.vpcs.push(VpcNet {
+                id: vpc,
+                cidrs: vec![block(vpc)],
+                ipv6_cidrs: Vec::new(),
+                default_group: None,
+                has_resolver: true,
+            });
         }
         let vpcs = (VpcId::from_bits(VPCS[0]), VpcId::from_bits(VPCS[1]));
         fabric.peerings.push(Peering { id: PEERING, vpcs, is_active: true });
@@ -180,8 +186,10 @@ impl Chance {
         }
         // AWS takes no route within the VPC's own block.
         routes.retain(|part, _| !block(net.vpc).contains(part));
-        let mut routes: Vec<_> =
-            routes.into_iter().map(|(block, peering)| RouteNet { block, of_list: false, peering }).collect();
+        let mut routes: Vec<_> = routes
+            .into_iter()
+            .map(|(block, peering)| RouteNet { block: block.into(), of_list: false, peering })
+            .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.block.prefix_len()));
         let id = RouteTableId::from_bits(1);
         fabric.routes.insert(subnet, Arc::new(Routes { id, routes }));
@@ -223,6 +231,7 @@ pub(crate) fn interface(nth: usize, address: Ipv4Addr, groups: Vec<SecurityGroup
         subnet: subnet(address).0,
         zone: "us-east-1a".parse().unwrap(),
         private_ip: address,
+        ipv6: None,
         groups,
         is_judged,
     }
@@ -287,7 +296,8 @@ fn send(vpc: &Vpcs, fabric: &Fabric, flows: &[(usize, (usize, u16))], tally: &mu
     begin(INTERFACES, SURE).arrived();
     for ((from, (to, port)), begun) in flows.iter().zip(begun) {
         let end = |nth: usize| End::Interface(InterfaceIndex(u32::try_from(nth).unwrap()));
-        let said = verdict(fabric, Flow { from: end(*from), to: end(*to), port: *port, seen_as: None });
+        let said =
+            verdict(fabric, Flow { from: end(*from), to: end(*to), family: Family::Ipv4, port: *port, seen_as: None });
         if begun.has_arrived() != matches!(said, Verdict::Allowed { .. }) {
             return Err(format!("{from} -> {to}:{port}: {said:?} in {fabric:#?}"));
         }

@@ -44,7 +44,7 @@ fn tcp() -> Traffic {
 /// A client, a server and another, each in a subnet and with a group of its own. All may send everything; the server takes this, the others
 /// everything.
 fn fabric(server_takes: Vec<GroupRule>) -> Fabric {
-    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))];
+    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default().into()))];
     let mut fabric = Fabric::default();
     for nth in [CLIENT, SERVER, OTHER] {
         fabric.subnets.extend([subnet(address(nth))]);
@@ -224,7 +224,7 @@ fn the_resolver_is_asked_whatever_the_groups_say_and_nothing_else_of_the_router_
 
 /// What is tracked of other addresses stays.
 fn an_address_that_is_given_anew_has_no_connection_of_the_one_before() {
-    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))];
+    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default().into()))];
     let fabric = fabric(all());
     let mut net = Net::of(&fabric);
     let sender = net.datagrams(CLIENT, at(CLIENT));
@@ -248,7 +248,7 @@ fn an_address_that_is_given_anew_has_no_connection_of_the_one_before() {
     let mut shut = fabric;
     shut.groups.insert(group(SERVER), Arc::default());
     // That but for TCP, by which the test knows what has arrived.
-    let sure = vec![rule(tcp(), Peer::Cidr(Ipv4Net::default()))];
+    let sure = vec![rule(tcp(), Peer::Cidr(Ipv4Net::default().into()))];
     shut.groups.insert(group(OTHER), Group { ingress: sure, ..Group::default() }.into());
     net.enforce(&shut);
     send(&net);
@@ -272,7 +272,7 @@ fn an_address_that_is_given_anew_has_no_connection_of_the_one_before() {
 
 /// The route to a removed interface goes with it, and the next of its cable has a namespace of its own.
 fn an_interface_that_is_taken_away_answers_no_more_and_its_cable_is_free() {
-    let fabric = fabric(vec![rule(tcp(), Peer::Cidr(Ipv4Net::default()))]);
+    let fabric = fabric(vec![rule(tcp(), Peer::Cidr(Ipv4Net::default().into()))]);
     let mut net = Net::of(&fabric);
     let listener = net.vpc.listen(SERVER, at(SERVER));
     assert!(net.arrives(CLIENT, at(SERVER)));
@@ -296,13 +296,14 @@ fn an_interface_that_is_taken_away_answers_no_more_and_its_cable_is_free() {
 }
 
 fn a_network_gets_another_block_and_loses_one() {
-    let mut fabric = fabric(vec![rule(tcp(), Peer::Cidr(Ipv4Net::default()))]);
+    let mut fabric = fabric(vec![rule(tcp(), Peer::Cidr(Ipv4Net::default().into()))]);
     let far = Ipv4Addr::new(10, 9, 0, 10);
     fabric.subnets.insert(
         fabric.interfaces[SERVER].subnet,
         topology::snapshot::fabric::SubnetNet {
             vpc: fabric.interfaces[SERVER].vpc,
             block: "10.9.0.0/24".parse().unwrap(),
+            ipv6: None,
         },
     );
     fabric.interfaces[SERVER].private_ip = far;
@@ -325,7 +326,7 @@ fn a_network_gets_another_block_and_loses_one() {
 fn each_protocol_is_let_through_by_its_own_rules() {
     let ports = PortRange::new(PORT, PORT).unwrap();
     let others = PortRange::new(PORT + 1, u16::MAX).unwrap();
-    let world = || Peer::Cidr(Ipv4Net::default());
+    let world = || Peer::Cidr(Ipv4Net::default().into());
     let client = || Peer::Group(group(CLIENT));
     let rows: Vec<(&str, Vec<GroupRule>, [bool; 3])> = vec![
         ("nothing", vec![], [false, false, false]),
@@ -399,7 +400,7 @@ fn an_acl_cuts_connections_that_were_let_through() {
     let listener = net.vpc.listen(SERVER, at(SERVER));
     let connection = open(&net, &listener);
     assert!(is_heard(&net, &connection));
-    let all = AclRule { number: 100, allows: true, ports: PortRange::ALL, block: Ipv4Net::default() };
+    let all = AclRule { number: 100, allows: true, ports: PortRange::ALL, block: Ipv4Net::default().into() };
     let deny = AclRule { number: 10, allows: false, ports: PortRange::new(PORT, PORT).unwrap(), ..all };
     let acl =
         acl(NetworkAclId::from_bits(1), (vec![deny, all], BesideTcp::default()), (vec![all], BesideTcp::default()));
@@ -410,7 +411,7 @@ fn an_acl_cuts_connections_that_were_let_through() {
 }
 
 fn an_acl_judges_each_protocol_by_its_own_rules() {
-    let given = fabric(vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))]);
+    let given = fabric(vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default().into()))]);
     let mut net = Net::of(&given);
     let (near, far) = (net.datagrams(CLIENT, at(CLIENT)), net.datagrams(SERVER, at(SERVER)));
     let other = net.datagrams(SERVER, SocketAddrV4::new(address(SERVER), PORT + 1));
@@ -418,7 +419,7 @@ fn an_acl_judges_each_protocol_by_its_own_rules() {
         number,
         allows,
         ports: PortRange::new(from, to).unwrap(),
-        block: Ipv4Net::default(),
+        block: Ipv4Net::default().into(),
     };
     let all = of(100, true, 0, u16::MAX);
     let every = || BesideTcp { udp: vec![all], icmp: vec![all], protocols: vec![of(100, true, 2, 5)] };
@@ -469,7 +470,7 @@ fn a_forged_address_reaches_nobody() {
 }
 
 fn neither_the_router_nor_an_unused_address_nor_another_network_answers() {
-    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))];
+    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default().into()))];
     let net = Net::of(&fabric(all()));
     let unused = Ipv4Addr::new(10, 0, 1, 77);
     let gateway = Ipv4Addr::new(10, 0, 0, 1);
@@ -506,7 +507,7 @@ fn sixty_thousand_rules_are_one_transaction_and_a_change_of_one_another() {
                 let ports = PortRange::new(1000 + n * 10, 1000 + n * 10 + nth % 10).unwrap();
                 let [high, low] = nth.to_be_bytes();
                 let block = Ipv4Net::new(Ipv4Addr::new(172, 16 + high, low, n as u8), 32).unwrap();
-                rule(Traffic::Tcp(ports), Peer::Cidr(block))
+                rule(Traffic::Tcp(ports), Peer::Cidr(block.into()))
             });
             let ingress = rules.collect();
             fabric.groups.insert(group(100 + usize::from(nth)), Group { ingress, ..Group::default() }.into());

@@ -130,7 +130,7 @@ pub(crate) fn subnet(address: Ipv4Addr) -> (SubnetId, SubnetNet) {
     let [_, second, third, _] = address.octets();
     let vpc = VpcId::from_bits(VPCS[usize::from(second) % VPCS.len()]);
     let id = SubnetId::from_bits(u128::from(second) * 256 + u128::from(third));
-    (id, SubnetNet { vpc, block: Ipv4Net::new([10, second, third, 0].into(), 24).unwrap() })
+    (id, SubnetNet { vpc, block: Ipv4Net::new([10, second, third, 0].into(), 24).unwrap(), ipv6: None })
 }
 
 /// A connection that was begun.

@@ -2,7 +2,7 @@
 //! where it has a connection log, a line (ALB user guide, "Connection logs for your Application Load Balancer", 2026-11). A client that a
 //! security group denies has no connection on AWS, so that nothing is kept of it.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::door::{Entrance, ListenerDoor};
 use crate::front::arrival::Arrival;
@@ -60,7 +60,7 @@ fn node(entrance: &Entrance<'_>) -> Option<Ipv4Addr> {
 fn attempt<'a>(entrance: &Entrance<'a>, node: Ipv4Addr, peer: SocketAddr) -> Attempt<'a> {
     Attempt {
         at: clock::since_epoch(),
-        client: SocketAddrV4::new(entrance.address, peer.port()),
+        client: SocketAddr::new(entrance.address, peer.port()),
         port: entrance.listener.port,
         agreed: None,
         handshake: None,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use topology::id::{ListenerId, NetworkInterfaceId, Realm};
+use topology::net::Family;
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{Balancer, Listener, Node};
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
@@ -69,8 +70,16 @@ impl Approach {
             Self::Internet => balancers.faces_internet(listener).then(|| End::Address(public_address(peer.ip()))),
             Self::Inside(node) => {
                 let fabric = &realm.fabric;
-                Some(way::sender(fabric, fabric.interface_by_id(node)?, public_address(peer.ip())))
+                Some(way::sender(fabric, fabric.interface_by_id(node)?, peer.ip().to_canonical()))
             }
+        }
+    }
+
+    /// Of which family the connection is that such a client comes by.
+    pub(crate) fn family(self, peer: SocketAddr) -> Family {
+        match self {
+            Self::Attached | Self::Internet => Family::Ipv4,
+            Self::Inside(_) => Family::of(peer.ip().to_canonical()),
         }
     }
 
@@ -101,11 +110,11 @@ impl Approach {
 
 /// The address of a client on the internet. Sockets have addresses of version 4; who asks over the API port about a connection may have
 /// another one, and asks as loopback, or as an address that a rule for every address alone admits.
-fn public_address(peer: IpAddr) -> Ipv4Addr {
+fn public_address(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
-        IpAddr::V4(address) => address,
-        IpAddr::V6(address) if address.is_loopback() => Ipv4Addr::LOCALHOST,
-        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        IpAddr::V6(address) if address.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED.into(),
+        address => address,
     }
 }
 
@@ -122,7 +131,7 @@ pub(crate) struct Entrance<'w> {
     /// Who the client is.
     pub(crate) client: End,
     /// Its address.
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     /// Where its connection comes from: an address of the host, or of a private network.
     peer: SocketAddr,
     comes: Comes,
@@ -145,14 +154,14 @@ impl<'w> Entrance<'w> {
         match self.comes {
             Comes::Led(from) => {
                 let node = super::node(self.balancer, fabric.interface(from), || super::turn_of(self.peer))?;
-                let to = Destination::Interface(node.interface);
+                let to = Destination::Interface(node.interface, Family::of(self.address));
                 let asked = dial::ask_as(net, (from, Some(self.address)), to, port);
                 Some((node, asked.map(|permit| *permit.leave())))
             }
             Comes::To(approach) => {
                 let node = approach.node((fabric, self.balancer), self.client, self.peer)?;
                 let net = approach.net(net);
-                Some((node, dial::enter(net, self.client, node.interface, port)))
+                Some((node, dial::enter(net, self.client, (node.interface, Family::of(self.address)), port)))
             }
         }
     }
@@ -191,11 +200,16 @@ impl ListenerDoor {
     pub(crate) fn entrance<'w>(&self, world: &'w World, peer: SocketAddr) -> Option<Entrance<'w>> {
         let (realm, listener, listener_world, balancer) = self.found(world)?;
         let fabric = &realm.snapshot.fabric;
-        let (client, comes) = match self.clients {
-            Clients::Of(approach) => (approach.client(&realm.snapshot, listener, peer)?, Comes::To(approach)),
-            Clients::Led(passage) => (passage.end(fabric)?, Comes::Led(fabric.interface_by_id(passage.node?)?)),
+        let (client, comes, family) = match self.clients {
+            Clients::Of(approach) => {
+                let client = approach.client(&realm.snapshot, listener, peer)?;
+                (client, Comes::To(approach), approach.family(peer))
+            }
+            Clients::Led(passage) => {
+                (passage.end(fabric)?, Comes::Led(fabric.interface_by_id(passage.node?)?), passage.family)
+            }
         };
-        let address = client.address(fabric)?;
+        let address = client.address(fabric, family)?;
         Some(Entrance { realm, listener, listener_world, balancer, client, address, peer, comes })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) mod rules;
 pub(crate) mod transform;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub(crate) struct Visit<'w> {
     /// The node that took the connection.
     pub(crate) node: &'w Node,
     /// Who connected, as groups know it, its address, and the socket behind it.
-    pub(crate) client: (End, Ipv4Addr, &'w SocketAddr),
+    pub(crate) client: (End, IpAddr, &'w SocketAddr),
     /// How long the caller waits for the whole exchange.
     pub(crate) timeout: Duration,
     /// How it is spoken to.

@@ -2,7 +2,7 @@
 //! allocated for it. A request whose client goes away before there is an answer is counted and logged with 460 (ALB user guide,
 //! troubleshooting, 2026-11).
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -204,7 +204,7 @@ impl<'w> Report<'w> {
         }
         self.grouped(chosen.group);
         if let Some(entry) = &mut self.entry {
-            entry.target = Some(SocketAddrV4::new(chosen.target.address, chosen.target.port));
+            entry.target = Some(SocketAddr::new(chosen.target.address, chosen.target.port));
         }
     }
 
@@ -330,7 +330,7 @@ fn entry((place, lines): (&Arc<LogPlace>, &Outlet<BalancerLine>), visit: &Visit<
         },
         agreed: session.map(|session| session.agreed),
         connection: visit.connection.map(|connection| connection.id),
-        client: SocketAddrV4::new(client, socket.port()),
+        client: SocketAddr::new(client, socket.port()),
         target: None,
         request_time: None,
         target_time: None,

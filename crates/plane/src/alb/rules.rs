@@ -1,7 +1,7 @@
 //! A request as `topology::matcher` asks of it: everything is known.
 
 use std::cell::OnceCell;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use http::Request;
 use http::header::HOST;
@@ -16,7 +16,7 @@ struct Whole<'r> {
     request: &'r Request<RequestBody>,
     /// Made when a rule asks for the headers.
     lines: OnceCell<FramingLines>,
-    source: Ipv4Addr,
+    source: IpAddr,
 }
 
 impl Whole<'_> {
@@ -48,11 +48,11 @@ impl Head for Whole<'_> {
     }
 
     fn source(&self) -> Option<IpAddr> {
-        Some(IpAddr::V4(self.source))
+        Some(self.source)
     }
 }
 
 /// The rule of a request that came from `source`.
-pub(crate) fn find<'w>(listener: &'w Listener, request: &Request<RequestBody>, source: Ipv4Addr) -> Option<&'w Rule> {
+pub(crate) fn find<'w>(listener: &'w Listener, request: &Request<RequestBody>, source: IpAddr) -> Option<&'w Rule> {
     matcher::find(&listener.rules, &Whole { request, lines: OnceCell::new(), source })
 }

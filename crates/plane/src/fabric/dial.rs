@@ -4,13 +4,14 @@
 //! A denial is silence, never a refusal: who dials waits as long as AWS waits.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddrV4};
 use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use topology::id::NetworkInterfaceId;
+use topology::net::Family;
 use topology::reason::Reason;
 use topology::resource::attachment::ServedAt;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
@@ -84,7 +85,7 @@ pub(crate) struct Led {
     /// How it came to the node that sends it on.
     pub(crate) passage: Passage,
     /// The address that the target sees in place of the node's.
-    pub(crate) seen_as: Option<Ipv4Addr>,
+    pub(crate) seen_as: Option<IpAddr>,
     /// What it begins with, in the clear: a header of the PROXY protocol.
     pub(crate) preface: Vec<u8>,
     /// Whether the client itself speaks TLS with the target, and how far it believes it.
@@ -97,9 +98,11 @@ pub(crate) struct Passage {
     /// The interface that the client is.
     pub(crate) client: Option<NetworkInterfaceId>,
     /// Or the address that it comes from, where groups judge that.
-    pub(crate) address: Option<Ipv4Addr>,
+    pub(crate) address: Option<IpAddr>,
     /// The node's interface.
     pub(crate) node: Option<NetworkInterfaceId>,
+    /// Which of the node's addresses it comes to.
+    pub(crate) family: Family,
     /// The port of the listener.
     pub(crate) port: u16,
 }
@@ -117,7 +120,7 @@ impl Passage {
     fn is_still_allowed(self, fabric: &Fabric) -> bool {
         let Some(node) = self.node.and_then(|node| fabric.interface_by_id(node)) else { return false };
         match self.end(fabric) {
-            Some(end) => enter(fabric, end, node, self.port).is_ok(),
+            Some(end) => enter(fabric, end, (node, self.family), self.port).is_ok(),
             None => self.client.is_none(),
         }
     }
@@ -139,7 +142,7 @@ pub(crate) struct PoolKey {
     from: NetworkInterfaceId,
     /// `None` outside every VPC.
     to: Option<NetworkInterfaceId>,
-    address: Ipv4Addr,
+    address: IpAddr,
     port: u16,
     at: ServedAt,
     speech: Speech,
@@ -150,7 +153,7 @@ pub(crate) struct PoolKey {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct LedKey {
     passage: Passage,
-    seen_as: Option<Ipv4Addr>,
+    seen_as: Option<IpAddr>,
     /// Whether it begins with a header, which tells of the client's address alone that `passage` has.
     is_prefaced: bool,
     /// Whether the client speaks TLS with the target, and the name that it verified.
@@ -243,7 +246,10 @@ impl Permit {
 impl PoolKey {
     /// A number by which the keys of a busy plane differ.
     pub(super) fn spread(&self) -> usize {
-        let [.., last] = self.address.octets();
+        let last = match self.address {
+            IpAddr::V4(address) => address.octets()[3],
+            IpAddr::V6(address) => address.octets()[15],
+        };
         usize::from(self.port) ^ self.at.host().map_or(0, |host| usize::from(host.port())) ^ usize::from(last)
     }
 
@@ -251,7 +257,7 @@ impl PoolKey {
     pub(crate) fn is_still_allowed(&self, fabric: &Fabric) -> bool {
         let Some(from) = fabric.interface_by_id(self.from) else { return false };
         let to = match self.to {
-            Some(to) => fabric.interface_by_id(to).map(Destination::Interface),
+            Some(to) => fabric.interface_by_id(to).map(|to| Destination::Interface(to, Family::of(self.address))),
             None => fabric.interface(from).map(|interface| Destination::Address(interface.vpc, self.address)),
         };
         let seen_as = self.led.as_ref().and_then(|led| led.seen_as);
@@ -275,7 +281,7 @@ pub(crate) fn ask<'n>(
 /// The same from an interface whom the receiver sees as another address, if as one.
 pub(crate) fn ask_as<'n>(
     net: impl Into<Net<'n>>,
-    sender: (InterfaceIndex, Option<Ipv4Addr>),
+    sender: (InterfaceIndex, Option<IpAddr>),
     to: Destination,
     port: u16,
 ) -> Result<Permit, Box<Denial>> {
@@ -289,7 +295,8 @@ pub(crate) fn ask_as<'n>(
         Err(denial) => {
             if let Some(book) = flows {
                 let from = End::Interface(sender.0);
-                let flow = Flow { from, to: to.end(fabric, from), port, seen_as: sender.1 };
+                let (to, family, seen_as) = (to.end(fabric, from), to.family(), sender.1);
+                let flow = Flow { from, to, family, port, seen_as };
                 book.refused(fabric, &denial, (flow, sender.1));
             }
             Err(Box::new(denial))
@@ -298,21 +305,23 @@ pub(crate) fn ask_as<'n>(
 }
 
 /// Leave to enter a node of a load balancer that lets a link of version 1 in past every group (`way::enter` judges where it does not).
-pub(crate) fn enter_unjudged(fabric: &Fabric, from: Ipv4Addr, node: InterfaceIndex, port: u16) -> Leave {
-    Leave(way::leg(fabric, End::Address(from), End::Interface(node), port))
+pub(crate) fn enter_unjudged(fabric: &Fabric, from: IpAddr, node: InterfaceIndex, port: u16) -> Leave {
+    Leave(way::leg(fabric, way::entering(from, node, port)))
 }
 
 /// Asks leave to enter a node: for an interface both sides are asked, for one who comes from outside the node's alone.
 pub(crate) fn enter<'n>(
     net: impl Into<Net<'n>>,
     from: End,
-    node: InterfaceIndex,
+    (node, family): (InterfaceIndex, Family),
     port: u16,
 ) -> Result<Leave, Box<Denial>> {
     let net = net.into();
     let Net { fabric, flows, .. } = net;
     match from {
-        End::Interface(from) => ask(net, from, Destination::Interface(node), port).map(|permit| *permit.leave()),
+        End::Interface(from) => {
+            ask(net, from, Destination::Interface(node, family), port).map(|permit| *permit.leave())
+        }
         End::Address(address) => {
             let entered = way::enter(fabric, address, node, port);
             match (&entered, flows) {
@@ -323,8 +332,7 @@ pub(crate) fn enter<'n>(
                     }
                 }
                 (Err(denial), Some(book)) => {
-                    let flow = Flow { from, to: End::Interface(node), port, seen_as: None };
-                    book.refused(fabric, denial, (flow, None));
+                    book.refused(fabric, denial, (way::entering(address, node, port), None));
                 }
             }
             entered.map(Leave).map_err(Box::new)
@@ -413,6 +421,10 @@ async fn inside(permit: &Permit) -> Option<io::Result<TcpStream>> {
     match &permit.engine {
         Engine::Proxy => None,
         #[cfg(target_os = "linux")]
-        Engine::Kernel(engine) => Some(engine.connect(permit.from, SocketAddrV4::new(leg.to_address, leg.port)).await),
+        Engine::Kernel(engine) => match leg.to_address {
+            IpAddr::V4(address) => Some(engine.connect(permit.from, SocketAddrV4::new(address, leg.port)).await),
+            // Private networks of the kernel have IPv4 alone.
+            IpAddr::V6(_) => None,
+        },
     }
 }

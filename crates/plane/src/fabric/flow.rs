@@ -10,7 +10,7 @@ mod heard;
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use topology::id::NetworkInterfaceId;
 use topology::net::Direction;
+use topology::net::Family;
 use topology::reason::Reason;
 use topology::resource::flow_log::FlowInterval;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex, Logged};
@@ -48,9 +49,9 @@ pub(crate) struct Key {
     /// Which way.
     pub(crate) direction: Direction,
     /// Who sends: the port of a hop within this process is none.
-    pub(crate) from: (Ipv4Addr, Option<u16>),
+    pub(crate) from: (IpAddr, Option<u16>),
     /// To whom.
-    pub(crate) to: (Ipv4Addr, Option<u16>),
+    pub(crate) to: (IpAddr, Option<u16>),
     /// The number of the protocol.
     pub(crate) protocol: u8,
     /// Whether they are let through.
@@ -153,9 +154,9 @@ pub(crate) struct Ends {
     book: Arc<FlowBook>,
     from: Option<Arc<Logged>>,
     to: Option<Arc<Logged>>,
-    own: Ipv4Addr,
-    seen_as: Ipv4Addr,
-    address: Ipv4Addr,
+    own: IpAddr,
+    seen_as: IpAddr,
+    address: IpAddr,
     port: u16,
     protocol: u8,
     path: Option<u8>,
@@ -163,7 +164,7 @@ pub(crate) struct Ends {
 
 impl Ends {
     /// Those of a leg; `None` where no flow log tells of either.
-    pub(super) fn of(book: &Arc<FlowBook>, fabric: &Fabric, leg: &Leg, seen_as: Option<Ipv4Addr>) -> Option<Self> {
+    pub(super) fn of(book: &Arc<FlowBook>, fabric: &Fabric, leg: &Leg, seen_as: Option<IpAddr>) -> Option<Self> {
         let sender = leg.from.interface().and_then(|id| fabric.interface_by_id(id));
         let receiver = leg.to.and_then(|id| fabric.interface_by_id(id));
         let told = |index: Option<InterfaceIndex>| index.and_then(|index| fabric.flow_logs.get(&index)).map(Arc::clone);
@@ -180,7 +181,9 @@ impl Ends {
         };
         let own = match (leg.from, sender) {
             (Sender::Address(address), _) => address,
-            (Sender::Interface(_) | Sender::Gone, index) => fabric.interface(index?)?.private_ip,
+            (Sender::Interface(_) | Sender::Gone, index) => {
+                fabric.interface(index?)?.address(Family::of(leg.to_address))?
+            }
         };
         let seen_as = seen_as.unwrap_or(own);
         let (book, address, port) = (Arc::clone(book), leg.to_address, leg.port);
@@ -409,12 +412,7 @@ impl FlowBook {
     }
 
     /// Notes a connection that is not let through, at the end that does not, and at those that it passed before.
-    pub(super) fn refused(
-        self: &Arc<Self>,
-        fabric: &Fabric,
-        denial: &Denial,
-        (flow, seen_as): (Flow, Option<Ipv4Addr>),
-    ) {
+    pub(super) fn refused(self: &Arc<Self>, fabric: &Fabric, denial: &Denial, (flow, seen_as): (Flow, Option<IpAddr>)) {
         let Some(ends) = Ends::of(self, fabric, &denial.leg, seen_as) else { return };
         let is_let_out = || !matches!(side(fabric, flow, Direction::Egress), Side::Denied(_));
         let (last, is_rejected) = match denial.by {
@@ -497,7 +495,8 @@ mod tests {
             vpc: VpcId::from_bits(1),
             subnet: SubnetId::from_bits(1),
             zone: "us-east-1a".parse().unwrap(),
-            private_ip: Ipv4Addr::new(10, 0, 0, 4),
+            private_ip: std::net::Ipv4Addr::new(10, 0, 0, 4),
+            ipv6: None,
             groups: Vec::new(),
             is_judged: true,
         };
@@ -505,7 +504,7 @@ mod tests {
     }
 
     fn ends(book: &Arc<FlowBook>, port: u16, intervals: &[FlowInterval]) -> Arc<Ends> {
-        let (own, address) = (Ipv4Addr::new(10, 0, 0, 4), Ipv4Addr::new(10, 0, 0, 9));
+        let (own, address) = (IpAddr::from([10, 0, 0, 4]), IpAddr::from([10, 0, 0, 9]));
         let (from, to) = (Some(told(1, intervals)), None);
         let book = Arc::clone(book);
         Arc::new(Ends { book, from, to, own, seen_as: own, address, port, protocol: TCP, path: Some(1) })

@@ -2,7 +2,7 @@
 //! for your Application Load Balancers", 2026-11). It keeps what is sent from who only listens; who answers was judged by address. A
 //! certificate of X.509 version 1 is not read here (`docs/differences-from-aws.md`).
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -19,10 +19,10 @@ use super::outside::trust::TlsFault;
 use crate::limits::TARGET_HANDSHAKE_TIMEOUT;
 
 /// Shakes hands with the target at this address, and agrees on HTTP/2 where that is to be spoken. No name is asked for.
-pub(super) async fn handshake(address: Ipv4Addr, stream: TcpStream, is_http2: bool) -> Result<Stream, DialError> {
+pub(super) async fn handshake(address: IpAddr, stream: TcpStream, is_http2: bool) -> Result<Stream, DialError> {
     let config = if is_http2 { config::<true>() } else { config::<false>() };
     let config = config.ok_or_else(|| DialError::Handshake("no TLS can be spoken".to_owned()))?;
-    let shaking = TlsConnector::from(config).connect(ServerName::from(std::net::IpAddr::V4(address)), stream);
+    let shaking = TlsConnector::from(config).connect(ServerName::from(address), stream);
     match tokio::time::timeout(TARGET_HANDSHAKE_TIMEOUT, shaking).await {
         Ok(Ok(stream)) if is_http2 && stream.get_ref().1.alpn_protocol() != Some(HTTP2) => {
             Err(DialError::Handshake("the target does not agree on HTTP/2".to_owned()))

@@ -241,6 +241,6 @@ mod tests {
     fn the_future_of_a_request_stays_small() {
         type Call = (Arc<Shared>, (Request<SentBody>, Spelling), Arc<Arrival>, Option<Guard>);
         let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
-        assert!(bytes <= 3584, "{bytes} bytes are moved about for each request");
+        assert!(bytes <= 3648, "{bytes} bytes are moved about for each request");
     }
 }

@@ -2,7 +2,7 @@
 //! many bytes (`docs/link-protocol.md`). A member that one side does not know is passed over, so that neighbouring versions understand each
 //! other; whoever speaks no common version is refused by both.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
@@ -13,10 +13,11 @@ use topology::observed::{Health, TargetKey, Unhealthy};
 use topology::snapshot::logs::LogKind;
 
 /// The version of the protocol that this program speaks.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
-/// The oldest one that it speaks too. Version 1 was of no release: it told no lines of logs, and ids beside requests as texts.
-pub const VERSION_LEAST: u16 = 2;
+/// The oldest one that it speaks too. Those before were of no release: version 1 told no lines of logs, and ids beside requests as texts;
+/// version 2 knew no addresses of IPv6 beside requests.
+pub const VERSION_LEAST: u16 = 3;
 
 /// Bytes before a frame that tell how long it is.
 const PREFIX_BYTES: usize = 4;
@@ -302,7 +303,7 @@ pub struct TargetTold {
     /// The group.
     pub group: TargetGroupId,
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Its port.
     pub port: u16,
 }

@@ -13,12 +13,13 @@ pub mod session;
 mod stream;
 mod waybill;
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::HOST;
 use http::{Request, Response, StatusCode};
 use topology::id::LinkId;
+use topology::net::Family;
 use topology::observed::Fact;
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Balancer, Listener, ListenerIndex, MutualTls, Node};
@@ -136,7 +137,7 @@ async fn enter(
     entry: &Entry<'_>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refused> {
-    let to = Destination::Interface(entry.node.interface);
+    let to = Destination::Interface(entry.node.interface, Family::Ipv4);
     let permit = match dial::ask(course.realm.net(), entry.from, to, entry.found.listener.port) {
         Ok(permit) => permit,
         Err(denial) => {
@@ -156,7 +157,7 @@ async fn enter(
             listener,
             node,
             passage: passage(course.realm, Some(interface), (node, listener)),
-            client: SocketAddrV4::new(interface.private_ip, stream::source_port()),
+            client: SocketAddr::new(interface.private_ip.into(), stream::source_port()),
             is_seen: true,
         };
         return Box::pin(stream::carry(shared, (course, request), (entered, listener_world, *from), recording)).await;
@@ -174,7 +175,7 @@ async fn enter(
         listener_world: entry.found.listener_world,
         balancer: entry.found.balancer,
         node: entry.node,
-        client: (End::Interface(entry.from), entry.interface.private_ip, &course.peer),
+        client: (End::Interface(entry.from), entry.interface.private_ip.into(), &course.peer),
         timeout: course.timeout,
         spoken,
         connection: None,
@@ -190,6 +191,7 @@ fn passage(realm: &RealmWorld, client: Option<&Interface>, (node, listener): (&N
         client: client.map(|client| client.id),
         address: None,
         node: realm.snapshot.fabric.interface(node.interface).map(|node| node.id),
+        family: Family::Ipv4,
         port: listener.port,
     }
 }
@@ -291,13 +293,13 @@ async fn serve(
     }
     let mut passage = passage(realm, None, (node, listener));
     if service.is_judged {
-        passage.address = Some(SERVICE_ADDRESS);
-        match way::enter(&realm.snapshot.fabric, SERVICE_ADDRESS, node.interface, listener.port) {
+        passage.address = Some(SERVICE_ADDRESS.into());
+        match way::enter(&realm.snapshot.fabric, SERVICE_ADDRESS.into(), node.interface, listener.port) {
             Ok(leg) => recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(leg)),
             Err(denial) => return Err(dropped(shared, denial, course.timeout, recording).await),
         }
     }
-    let client = SocketAddrV4::new(SERVICE_ADDRESS, stream::source_port());
+    let client = SocketAddr::new(SERVICE_ADDRESS.into(), stream::source_port());
     let entered = Entered { realm, listener, node, passage, client, is_seen: false };
     stream::carry(shared, (course, request), (entered, listener_world, node.interface), recording).await
 }

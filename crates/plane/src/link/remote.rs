@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 use topology::id::{VpcId, Zone};
+use topology::net::Family;
 use topology::reason::Reason;
 use topology::snapshot::balancer::Node;
 use topology::snapshot::fabric::{Fabric, Interface, InterfaceIndex};
@@ -130,7 +131,8 @@ async fn judge(
     let (realm, node, port) = (course.realm, chosen.node.interface, found.listener.port);
     let fabric = &*realm.snapshot.fabric;
     match (chosen.from, found.link.service) {
-        (Some((from, interface)), _) => match dial::ask(fabric, from, Destination::Interface(node), port) {
+        (Some((from, interface)), _) => match dial::ask(fabric, from, Destination::Interface(node, Family::Ipv4), port)
+        {
             Ok(permit) => Ok(*permit.leave()),
             Err(denial) => {
                 note(realm, End::Interface(from), (node, port));
@@ -139,23 +141,23 @@ async fn judge(
             }
         },
         (None, Some(service)) if service.is_judged => {
-            match dial::enter(fabric, End::Address(SERVICE_ADDRESS), node, port) {
+            match dial::enter(fabric, End::Address(SERVICE_ADDRESS.into()), (node, Family::Ipv4), port) {
                 Ok(leave) => Ok(leave),
                 Err(denial) => {
-                    note(realm, End::Address(SERVICE_ADDRESS), (node, port));
+                    note(realm, End::Address(SERVICE_ADDRESS.into()), (node, port));
                     recording.pass(HopKind::Link, HopId::Link(found.link.id));
                     Err(dropped(shared, *denial, course.timeout, recording).await)
                 }
             }
         }
-        (None, _) => Ok(dial::enter_unjudged(&realm.snapshot.fabric, SERVICE_ADDRESS, node, port)),
+        (None, _) => Ok(dial::enter_unjudged(&realm.snapshot.fabric, SERVICE_ADDRESS.into(), node, port)),
     }
 }
 
 /// Notes for flow logs what is not let in, which no agent sees.
 fn note(realm: &RealmWorld, from: End, (node, port): (InterfaceIndex, u16)) {
     // The answer is known.
-    let _ = dial::enter(realm.net(), from, node, port);
+    let _ = dial::enter(realm.net(), from, (node, Family::Ipv4), port);
 }
 
 /// What comes of a request that an agent is given; `None` where it had no connection after all, and the request is as it was.

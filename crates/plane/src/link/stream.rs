@@ -1,7 +1,7 @@
 //! A request of the gateway through a network load balancer: over a connection that the load balancer leads to a target, kept for the
 //! next request like any other, or into the application load balancer that is the target, within this process.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub(super) async fn carry(
         Err(Stopped::NoTarget(reason)) => return Err(Refused::Closed(reason)),
         Err(Stopped::Silent(denial)) => return Err(dropped(shared, *denial, course.timeout, recording).await),
     };
-    let target = SocketAddrV4::new(chosen.target.address, chosen.target.port);
+    let target = SocketAddr::new(chosen.target.address, chosen.target.port);
     match onward {
         Onward::Target(permit) => {
             let permit = match greeting {
@@ -81,14 +81,18 @@ pub(super) async fn carry(
             let gone = Refused::Gone(Reason::ListenerNotFound);
             let (listener, listener_world) = entered.realm.listener(listener).ok_or(gone)?;
             recording
-                .hop(Hop::pass(HopKind::Target, HopId::Target(*target.ip(), target.port()), 0).with_leg(permit.leg()));
+                .hop(Hop::pass(HopKind::Target, HopId::Target(target.ip(), target.port()), 0).with_leg(permit.leg()));
             let spoken = match greeting {
                 Greeting::Plain => Spoken::Plain,
                 greeting => greet(shared, (listener, listener_world), greeting)
                     .map_err(|why| super::untrusted(recording, (HopId::Listener(listener.id), Some(&permit)), &why))?,
             };
-            let seen =
-                entered.realm.snapshot.fabric.interface(from).map_or(*entered.client.ip(), |from| from.private_ip);
+            let seen = entered
+                .realm
+                .snapshot
+                .fabric
+                .interface(from)
+                .map_or(entered.client.ip(), |from| from.private_ip.into());
             // The gateway writes the request.
             let unsent = Spelling::default();
             let visit = Visit {
@@ -112,10 +116,10 @@ pub(super) async fn carry(
 async fn exchange(
     shared: &Arc<Shared>,
     (course, request): (&Course<'_>, &mut Request<RequestBody>),
-    (permit, target, busy): (&Permit, SocketAddrV4, crate::guard::Guard),
+    (permit, target, busy): (&Permit, SocketAddr, crate::guard::Guard),
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refused> {
-    let id = HopId::Target(*target.ip(), target.port());
+    let id = HopId::Target(target.ip(), target.port());
     let sent = request.body().progress();
     let limits = Limits {
         start: recording.start(),

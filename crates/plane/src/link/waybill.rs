@@ -6,7 +6,7 @@
 
 mod raw;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,7 +182,7 @@ enum About {
     Listener(#[serde(with = "raw")] ListenerId),
     Rule(#[serde(with = "raw")] ListenerId, #[serde(with = "raw::optional")] Option<ListenerRuleId>),
     TargetGroup(#[serde(with = "raw")] TargetGroupId),
-    Target(Ipv4Addr, u16),
+    Target(IpAddr, u16),
 }
 
 impl From<HopId> for About {
@@ -271,7 +271,7 @@ impl Step {
 enum Opener {
     Gone,
     Interface(#[serde(with = "raw")] NetworkInterfaceId),
-    Address(Ipv4Addr),
+    Address(IpAddr),
 }
 
 /// Who opens a connection, and what became of it.
@@ -280,7 +280,7 @@ struct LegTold {
     from: Opener,
     #[serde(with = "raw::optional")]
     to: Option<NetworkInterfaceId>,
-    to_address: Ipv4Addr,
+    to_address: IpAddr,
     port: u16,
     #[serde(with = "raw::optional")]
     deciding_rule: Option<SecurityGroupRuleId>,

@@ -9,8 +9,9 @@ mod record;
 pub(crate) mod relay;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 
+use topology::net::Family;
 use topology::observed::TargetKey;
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Action, Balancer, GroupIndex, LeadsTo, Listener, ListenerIndex, Node};
@@ -32,7 +33,7 @@ pub(crate) struct Entered<'w> {
     /// How it came there.
     pub(crate) passage: Passage,
     /// The client, as the private network sees it.
-    pub(crate) client: SocketAddrV4,
+    pub(crate) client: SocketAddr,
     /// Whether targets can see the client's address; those behind a link of version 1 never do.
     pub(crate) is_seen: bool,
 }
@@ -99,22 +100,23 @@ pub(crate) fn lead<'w>(entered: &Entered<'w>, recording: &mut Recording) -> Resu
     }
     recording.pass(HopKind::TargetGroup, id);
     let is_seen = entered.is_seen && stream.preserves_client;
-    let sender = (node.interface, is_seen.then(|| *entered.client.ip()));
+    let sender = (node.interface, is_seen.then(|| entered.client.ip()));
     let fabric = &realm.snapshot.fabric;
     let onward = if let LeadsTo::Balancer(index) = stream.leads_to {
         let to = index.and_then(|index| entrance(realm, index, node));
         let Some((listener, balancer, to, port)) = to else {
             return Err(no_target(recording, id, Reason::ListenerNotFound));
         };
-        let permit =
-            dial::ask_as(realm.net(), sender, Destination::Interface(to.interface), port).map_err(Stopped::Silent)?;
+        let permit = dial::ask_as(realm.net(), sender, Destination::Interface(to.interface, Family::Ipv4), port)
+            .map_err(Stopped::Silent)?;
         Onward::Balancer { listener, balancer, node: to, permit }
     } else {
         let to = Destination::Address(group.vpc, chosen.target.address);
         let permit = dial::ask_as(realm.net(), sender, to, chosen.target.port).map_err(Stopped::Silent)?;
-        let own = fabric.interface(node.interface).map_or(Ipv4Addr::UNSPECIFIED, |node| node.private_ip);
+        let own = fabric.interface(node.interface).and_then(|node| node.address(Family::of(entered.client.ip())));
+        let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
         let preface = match stream.proxy_protocol {
-            true => proxy::header(entered.client, SocketAddrV4::new(own, listener.port)).to_vec(),
+            true => proxy::header(entered.client, SocketAddr::new(own, listener.port)),
             false => Vec::new(),
         };
         let led = Led { passage: entered.passage, seen_as: sender.1, preface, tls: None };

@@ -1,11 +1,12 @@
 //! Probes of application load balancers that are targets: a request of the node's that enters the load balancer within this process, judged
 //! by its groups like any other.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 use topology::id::Realm;
+use topology::net::Family;
 use topology::observed::{Fact, Unhealthy};
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::LeadsTo;
@@ -78,15 +79,16 @@ async fn ask(shared: &Arc<Shared>, probe: BalancerProbe<'_>) -> Result<u16, Unhe
     }
     let from = of_group.nodes.first().ok_or(failed)?;
     let fabric = &realm.snapshot.fabric;
-    let own = fabric.interface(from.interface).map(|interface| interface.private_ip).ok_or(failed)?;
+    let own = fabric.interface(from.interface).map(|interface| IpAddr::from(interface.private_ip)).ok_or(failed)?;
     let node = balancer.nodes_near(Some(&from.zone)).next().ok_or(failed)?;
-    let Ok(permit) = dial::ask(realm.net(), from.interface, Destination::Interface(node.interface), listener.port)
+    let Ok(permit) =
+        dial::ask(realm.net(), from.interface, Destination::Interface(node.interface, Family::Ipv4), listener.port)
     else {
         // Dropped without a word.
         return std::future::pending().await;
     };
     let to = fabric.interface(node.interface).map_or(Ipv4Addr::UNSPECIFIED, |node| node.private_ip);
-    let mut request = request(to, listener.port, &asks.path).ok_or(failed)?;
+    let mut request = request(to.into(), listener.port, &asks.path).ok_or(failed)?;
     let mut recording = Recording::begin(&shared.home.traces, world.snapshot.revision, "GET", &asks.path);
     let peer = SocketAddr::from((own, 0));
     let unsent = Spelling::default();

@@ -2,13 +2,14 @@
 //! of it, however it ends (NLB user guide, "Access logs for your Network Load Balancer", 2026-11). A client that a security group denies has
 //! no connection on AWS, so that nothing is noted of it.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use topology::arn::CertificateArn;
 use topology::id::{ListenerId, Realm};
+use topology::net::Family;
 use topology::snapshot::balancer::AlpnPolicy;
 use topology::snapshot::logs::LogPlace;
 
@@ -29,8 +30,10 @@ pub(super) struct Record {
     realm: Realm,
     listener: ListenerId,
     alpn: AlpnPolicy,
-    client: SocketAddrV4,
-    node: SocketAddrV4,
+    client: SocketAddr,
+    node: SocketAddr,
+    /// The address that files of the node are named after.
+    named: Ipv4Addr,
     began: (Duration, Instant),
     hello: OnceLock<Hello>,
     session: OnceLock<Session>,
@@ -55,7 +58,8 @@ impl Record {
         let place = snapshot.balancers.balancer(listener.balancer)?.logs.access.clone()?;
         listener.tls.as_ref()?;
         let interface = snapshot.fabric.interface(entered.node.interface);
-        let node = interface.map_or(Ipv4Addr::UNSPECIFIED, |interface| interface.private_ip);
+        let named = interface.map_or(Ipv4Addr::UNSPECIFIED, |interface| interface.private_ip);
+        let node = interface.and_then(|interface| interface.address(Family::of(entered.client.ip())));
         Some(Self {
             shared: Arc::clone(shared),
             place,
@@ -63,7 +67,8 @@ impl Record {
             listener: listener.id,
             alpn: listener.stream.map_or(AlpnPolicy::None, |stream| stream.alpn),
             client: entered.client,
-            node: SocketAddrV4::new(node, listener.port),
+            node: SocketAddr::new(node.unwrap_or(named.into()), listener.port),
+            named,
             began,
             hello: OnceLock::new(),
             session: OnceLock::new(),
@@ -114,7 +119,7 @@ impl Drop for Record {
             began,
         }
         .line();
-        self.shared.log(BalancerLine { place: Arc::clone(&self.place), node: *self.node.ip(), text });
+        self.shared.log(BalancerLine { place: Arc::clone(&self.place), node: self.named, text });
     }
 }
 

@@ -4,7 +4,7 @@
 //! The client is connected already when its groups deny it: what would be silence on the wire is silence here too, and then the end.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 use topology::id::{ListenerId, Realm, TargetGroupId};
+use topology::net::Family;
 use topology::reason::Reason;
 use topology::snapshot::balancer::Listener;
 use topology::trace::{Hop, HopId, HopKind, RequestId};
@@ -71,7 +72,7 @@ impl StreamDoor {
         let blocked = self.shared.config.blocked_link();
         let found = self.found(world).and_then(|(realm, listener, _)| {
             let from = self.approach.client(&realm.snapshot, listener, peer)?;
-            let address = from.address(&realm.snapshot.fabric)?;
+            let address = from.address(&realm.snapshot.fabric, self.approach.family(peer))?;
             Some((realm, listener, realm.snapshot.balancers.balancer(listener.balancer)?, (from, address)))
         });
         let Some((realm, listener, balancer, (from, address))) = found else {
@@ -86,7 +87,12 @@ impl StreamDoor {
             recording.stop(HopKind::Listener, id, Reason::NoInterface);
             return None;
         };
-        let leave = match dial::enter(self.approach.net(realm.net()), from, node.interface, listener.port) {
+        let leave = match dial::enter(
+            self.approach.net(realm.net()),
+            from,
+            (node.interface, Family::of(address)),
+            listener.port,
+        ) {
             Ok(leave) => leave,
             Err(denial) => {
                 dropped(recording, &denial, blocked).await;
@@ -100,9 +106,10 @@ impl StreamDoor {
             client: id_of(from),
             address: if let End::Address(address) = from { Some(address) } else { None },
             node: id_of(End::Interface(node.interface)),
+            family: Family::of(address),
             port: listener.port,
         };
-        let client = SocketAddrV4::new(address, peer.port());
+        let client = SocketAddr::new(address, peer.port());
         Some(Entered { realm, listener, node, passage, client, is_seen: true })
     }
 }
@@ -173,7 +180,7 @@ async fn lead(door: &StreamDoor, entered: &Entered<'_>, recording: &mut Recordin
                 shared: Arc::clone(&door.shared),
                 realm: door.realm.clone(),
                 group: chosen.group.id,
-                target: SocketAddrV4::new(chosen.target.address, chosen.target.port),
+                target: SocketAddr::new(chosen.target.address, chosen.target.port),
                 was_unhealthy: chosen.state.standing() == Standing::Unhealthy,
                 idle: entered.listener.stream.map_or(Duration::MAX, |stream| stream.idle_timeout),
                 _busy: busy,
@@ -297,7 +304,7 @@ struct Watched {
     shared: Arc<Shared>,
     realm: Realm,
     group: TargetGroupId,
-    target: SocketAddrV4,
+    target: SocketAddr,
     /// Whether the target was unhealthy already when the connection was led there: the group fails open.
     was_unhealthy: bool,
     idle: Duration,
@@ -313,7 +320,7 @@ impl Watched {
         let index = realm.snapshot.balancers.group_by_id(self.group);
         let Some((group, state)) = index.and_then(|index| realm.group(index)) else { return false };
         let Some(stream) = &group.stream else { return true };
-        let is_it = |address: Ipv4Addr, port: u16| SocketAddrV4::new(address, port) == self.target;
+        let is_it = |address: IpAddr, port: u16| SocketAddr::new(address, port) == self.target;
         let place = group.targets.iter().position(|target| is_it(target.address, target.port));
         match place.and_then(|place| state.targets.get(place)) {
             Some(state) => {

@@ -2,7 +2,7 @@
 //! connect, whether it came about or not.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::entry::{connection_id, iso_time, or_dash, quoted_text};
@@ -14,7 +14,7 @@ pub(crate) struct Attempt<'a> {
     /// When it came about, or came to nothing, since 1970.
     pub(crate) at: Duration,
     /// Who tried.
-    pub(crate) client: SocketAddrV4,
+    pub(crate) client: SocketAddr,
     /// The port of the listener.
     pub(crate) port: u16,
     /// The suite and the version of TLS, as far as the handshake came.

@@ -2,7 +2,7 @@
 //! when it is over, whether its handshake came about or not.
 
 use std::fmt::Write as _;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use topology::id::ListenerId;
@@ -21,9 +21,9 @@ pub(crate) struct Decrypted<'a> {
     /// The listener.
     pub(crate) listener: ListenerId,
     /// Whose it was.
-    pub(crate) client: SocketAddrV4,
+    pub(crate) client: SocketAddr,
     /// The listener's port at the node that it came to.
-    pub(crate) node: SocketAddrV4,
+    pub(crate) node: SocketAddr,
     /// How long it lasted.
     pub(crate) lasted: Duration,
     /// Bytes from the client and to it, without TLS.

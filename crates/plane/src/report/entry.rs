@@ -2,7 +2,7 @@
 //! the line that its end makes of it. What clients send is escaped as nginx escapes it, so that no client writes a field of its own.
 
 use std::fmt::{self, Display, Write as _};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,9 +29,9 @@ pub(crate) struct Entry {
     /// What the requests of the client's own connection have in common.
     pub(crate) connection: Option<u128>,
     /// Who asked.
-    pub(crate) client: SocketAddrV4,
+    pub(crate) client: SocketAddr,
     /// Who was chosen to answer.
-    pub(crate) target: Option<SocketAddrV4>,
+    pub(crate) target: Option<SocketAddr>,
     /// Until it was sent on, in microseconds.
     pub(crate) request_time: Option<u32>,
     /// From then to the head of the target's answer, in microseconds.

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -273,7 +273,7 @@ impl Prober {
             is_secure: group.health_check.asks.as_ref().is_some_and(|asks| asks.is_secure),
             began,
             took: clock::now().duration_since(started),
-            target: SocketAddrV4::new(self.key.address, self.key.port),
+            target: SocketAddr::new(self.key.address, self.key.port),
             group: &group.name,
             outcome,
         };
@@ -331,7 +331,7 @@ fn judged(check: &HealthCheck, status: u16) -> Result<u16, Unhealthy> {
 }
 
 /// Asks over a connection of its own; the status.
-async fn ask(stream: Stream, (address, port): (Ipv4Addr, u16), path: &str) -> Result<u16, Unhealthy> {
+async fn ask(stream: Stream, (address, port): (IpAddr, u16), path: &str) -> Result<u16, Unhealthy> {
     let failed = Unhealthy::FailedHealthChecks;
     let mut builder = http1::Builder::new();
     builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
@@ -348,12 +348,16 @@ async fn ask(stream: Stream, (address, port): (Ipv4Addr, u16), path: &str) -> Re
 }
 
 /// The host of a probe: known ports go without saying.
-pub(super) fn host(address: Ipv4Addr, port: u16) -> String {
-    if port == 80 || port == 443 { address.to_string() } else { format!("{address}:{port}") }
+pub(super) fn host(address: IpAddr, port: u16) -> String {
+    match address {
+        IpAddr::V4(_) if port == 80 || port == 443 => address.to_string(),
+        IpAddr::V6(_) if port == 80 || port == 443 => format!("[{address}]"),
+        _ => SocketAddr::new(address, port).to_string(),
+    }
 }
 
 /// What a probe over HTTP/1.1 asks.
-pub(crate) fn request(address: Ipv4Addr, port: u16, path: &str) -> Option<Request<RequestBody>> {
+pub(crate) fn request(address: IpAddr, port: u16, path: &str) -> Option<Request<RequestBody>> {
     let mut request = Request::new(RequestBody::empty());
     *request.uri_mut() = path.parse().ok()?;
     let headers = request.headers_mut();

@@ -1,7 +1,7 @@
 //! Probes over HTTP/2: a GET, or a call of gRPC whose status is told in a header or behind the body (ALB user guide, "Health checks for
 //! Application Load Balancer target groups", 2026-11; gRPC over HTTP/2, "Responses").
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
@@ -28,7 +28,7 @@ const UNKNOWN: u16 = 2;
 /// Asks over a connection of its own, and gives the status that the matcher is held against; the caller's timeout ends it.
 pub(super) async fn ask(
     stream: Stream,
-    at: (Ipv4Addr, u16),
+    at: (IpAddr, u16),
     asks: &Question,
     version: HttpVersion,
 ) -> Result<u16, Unhealthy> {
@@ -70,7 +70,7 @@ async fn called(headers: HeaderMap, mut body: Incoming) -> Result<u16, Unhealthy
     Ok(told.unwrap_or(UNKNOWN))
 }
 
-fn request((address, port): (Ipv4Addr, u16), asks: &Question, version: HttpVersion) -> Option<Request<RequestBody>> {
+fn request((address, port): (IpAddr, u16), asks: &Question, version: HttpVersion) -> Option<Request<RequestBody>> {
     let mut request = Request::new(RequestBody::empty());
     let scheme = if asks.is_secure { "https" } else { "http" };
     let target = Uri::builder().scheme(scheme).authority(host(address, port)).path_and_query(&*asks.path);

@@ -1,6 +1,6 @@
 //! The line that a probe leaves in the health check log of a load balancer (ALB user guide, "Health check log entries", 2026-11).
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use topology::observed::Unhealthy;
@@ -17,7 +17,7 @@ pub(super) struct Probed<'p> {
     /// How long it took.
     pub(super) took: Duration,
     /// The target.
-    pub(super) target: SocketAddrV4,
+    pub(super) target: SocketAddr,
     /// The name of its group.
     pub(super) group: &'p str,
     /// The status that was accepted, or why the target failed.

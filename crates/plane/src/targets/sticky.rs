@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub(crate) struct Seal {
 pub(crate) struct Bound {
     group: TargetGroupId,
     /// `None` where the group alone is meant.
-    target: Option<(Ipv4Addr, u16)>,
+    target: Option<(IpAddr, u16)>,
     /// Since 1970.
     made_s: u64,
 }
@@ -89,7 +89,7 @@ impl Bound {
     }
 
     /// Whether it means this target of a group.
-    pub(crate) fn is_target(self, group: TargetGroupId, address: Ipv4Addr, port: u16) -> bool {
+    pub(crate) fn is_target(self, group: TargetGroupId, address: IpAddr, port: u16) -> bool {
         self.group == group && self.target == Some((address, port))
     }
 
@@ -97,10 +97,14 @@ impl Bound {
         now_s.saturating_sub(self.made_s) < lasts.as_secs()
     }
 
-    /// Time, address, port and group, the first three of as many bytes as they have. Of one length, whatever it holds.
+    /// Time, address as one of version 6, port and group, the first three of as many bytes as they have. Of one length, whatever it holds.
     fn bytes(self) -> Vec<u8> {
         let Self { group, target, made_s } = self;
-        let (address, port) = target.unwrap_or((Ipv4Addr::UNSPECIFIED, 0));
+        let (address, port) = target.unwrap_or((Ipv4Addr::UNSPECIFIED.into(), 0));
+        let address = match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
         let mut bytes = [&made_s.to_be_bytes()[..], &address.octets(), &port.to_be_bytes()].concat();
         // Writing to a vector cannot fail.
         let _ = write!(bytes, "{group}");
@@ -109,10 +113,10 @@ impl Bound {
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (made_s, rest) = bytes.split_first_chunk()?;
-        let (address, rest) = rest.split_first_chunk::<4>()?;
+        let (address, rest) = rest.split_first_chunk::<16>()?;
         let (port, group) = rest.split_first_chunk()?;
         let port = u16::from_be_bytes(*port);
-        let target = (port > 0).then_some((Ipv4Addr::from(*address), port));
+        let target = (port > 0).then_some((IpAddr::from(*address).to_canonical(), port));
         let group = std::str::from_utf8(group).ok()?.parse().ok()?;
         Some(Self { group, target, made_s: u64::from_be_bytes(*made_s) })
     }

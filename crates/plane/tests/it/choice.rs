@@ -24,7 +24,7 @@ pub(crate) const SECOND: u16 = TARGET_PORT + 1;
 const OTHER: TargetGroupId = TargetGroupId::from_bits(2);
 
 pub(crate) fn target(port: u16, at: usize) -> Target {
-    Target { instance: None, address: TARGET_IP, port, zone: TargetZone::In(zone(at)), draining_until: None }
+    Target { instance: None, address: TARGET_IP.into(), port, zone: TargetZone::In(zone(at)), draining_until: None }
 }
 
 /// Serves the second target at `backend`.

@@ -179,6 +179,7 @@ impl Chain {
             subnet: subnet(at),
             private_ip: Ipv4Addr::new(10, 0, at as u8, last),
             secondary_ips: Vec::new(),
+            ipv6_addresses: Vec::new(),
             mac: MacAddress([2, 0, 0, 0, at as u8, last]),
             description: String::new(),
             groups: vec![group],
@@ -251,7 +252,7 @@ impl Chain {
         group
             .set_targets(vec![Target {
                 instance: None,
-                address: TARGET_IP,
+                address: TARGET_IP.into(),
                 port: TARGET_PORT,
                 zone: TargetZone::In(zone(0)),
                 draining_until: None,

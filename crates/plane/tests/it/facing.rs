@@ -148,7 +148,7 @@ async fn clients_are_judged_and_told_of_by_the_address_that_they_come_from() {
         let id = answer.header("x-tidegate-request-id").unwrap();
         let trace = scene.plane.traces().find(id.parse().unwrap()).unwrap();
         let leg = trace.hops.iter().find(|hop| hop.kind == HopKind::SecurityGroup).unwrap().leg.unwrap();
-        assert_eq!(leg.from, Sender::Address(Ipv4Addr::LOCALHOST));
+        assert_eq!(leg.from, Sender::Address(Ipv4Addr::LOCALHOST.into()));
         let explained = reach::explain(&scene.plane.snapshot(), &trace);
         let mends = |line: &String| line.contains(&ALB_GROUP.to_string()) && line.contains("CidrIp=127.0.0.1/32");
         assert!(explained.fix.iter().any(mends), "{:?}", explained.fix);

@@ -84,7 +84,14 @@ fn vary(chain: &mut Chain, choices: &mut Choices) {
         let address = if n + 1 == GROUPS { Ipv4Addr::new(10, 0, 0, 60) } else { TARGET_IP };
         (made.id, made.name, made.port) = (group(n), format!("targets-{n}"), port(n));
         let zone = TargetZone::In("us-east-1a".parse().unwrap());
-        made.set_targets(vec![Target { instance: None, address, port: port(n), zone, draining_until: None }]).unwrap();
+        made.set_targets(vec![Target {
+            instance: None,
+            address: address.into(),
+            port: port(n),
+            zone,
+            draining_until: None,
+        }])
+        .unwrap();
         let is_cross_zone = choices.below(3) > 0;
         let cross_zone = ("load_balancing.cross_zone.enabled".to_owned(), is_cross_zone.to_string());
         made.set_attributes(&[cross_zone]).unwrap();

@@ -38,7 +38,7 @@ async fn the_first_probe_goes_out_at_once_and_one_success_is_enough() {
     let scene = Scene::new(&backend).await;
     let fact = scene.fact(is(Health::Healthy)).await;
     assert!(start.elapsed() < Duration::from_secs(1));
-    let target = TargetKey { group: GROUP, address: TARGET_IP, port: TARGET_PORT };
+    let target = TargetKey { group: GROUP, address: TARGET_IP.into(), port: TARGET_PORT };
     let realm = scene.chain.realm.clone();
     assert_eq!(fact, Fact::TargetHealth { realm, target, health: Health::Healthy });
     let probe = backend.probes().remove(0);

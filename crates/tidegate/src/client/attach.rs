@@ -1,7 +1,7 @@
 //! `tidegate attach` and `tidegate detach`: a private address is served by a program of this machine, or no longer; and sockets of
 //! listeners.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde_json::{Value, json};
 use topology::id::SecurityGroupId;
@@ -152,9 +152,12 @@ fn sentence(body: &Value, verb: &str) -> String {
     )
 }
 
-/// `10.0.10.10:8080`, `10.0.10.10`, or the same of an instance's id.
+/// `10.0.10.10:8080`, `10.0.10.10`, or the same of an instance's id; of IPv6 `[2001:db8::5]:8080` or `2001:db8::5`.
 fn private(text: &str) -> Result<(Served, Option<u16>), Complaint> {
-    let (address, port) = match text.split_once(':') {
+    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<Ipv6Addr>() {
+        return Ok((Served::Address(address.into()), None));
+    }
+    let (address, port) = match text.rsplit_once(':').map(|(address, port)| (unbracketed(address), port)) {
         Some((address, port)) => (address, Some(port)),
         None => (text, None),
     };
@@ -169,6 +172,12 @@ fn private(text: &str) -> Result<(Served, Option<u16>), Complaint> {
             "{text:?} is no PRIVATE_IP[:PORT] or INSTANCE[:PORT], such as 10.0.10.10:8080"
         ))),
     }
+}
+
+/// An address of IPv6 stands between brackets before a port.
+fn unbracketed(address: &str) -> &str {
+    let inner = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.filter(|inner| inner.contains(':')).unwrap_or(address)
 }
 
 /// Where the program listens, as an address; names are resolved by this machine.

@@ -109,7 +109,7 @@ impl Lease {
         let Self { attached, beats } = self;
         let wish = DetachWish {
             realm: server.realm().clone(),
-            private_ip: Served::Address(attached.private_ip),
+            private_ip: Served::Address(attached.private_ip.into()),
             port: attached.port,
             vpc: Some(attached.vpc),
         };

@@ -210,7 +210,7 @@ async fn attach(
     let strange = |what: &str| Complaint::System(format!("{what} is not what AWS calls one"));
     let wish = AttachWish {
         realm: server.realm().clone(),
-        private_ip: topology::resource::attachment::Served::Address(ADDRESS),
+        private_ip: topology::resource::attachment::Served::Address(ADDRESS.into()),
         port: Some(PORT),
         host: to,
         vpc: Some(vpc.parse().map_err(|_| strange(vpc))?),

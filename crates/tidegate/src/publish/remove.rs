@@ -90,7 +90,7 @@ async fn inside(calls: &mut Calls, server: &Server, host: &HostName) -> Result<b
     if private::served(server, &vpc).await?.is_some() {
         let wish = DetachWish {
             realm: server.realm().clone(),
-            private_ip: topology::resource::attachment::Served::Address(ADDRESS),
+            private_ip: topology::resource::attachment::Served::Address(ADDRESS.into()),
             port: Some(PORT),
             vpc: vpc.parse().ok(),
         };

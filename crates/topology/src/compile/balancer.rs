@@ -1,7 +1,7 @@
 //! Compiles load balancers, listeners, rules and target groups.
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,7 +195,7 @@ impl Scene<'_> {
                 TargetZone::All => None,
             },
         };
-        let at = |target: &target_group::Target| SocketAddrV4::new(target.address, target.port);
+        let at = |target: &target_group::Target| SocketAddr::new(target.address, target.port);
         let arn = ElbResource::TargetGroup { name: resource.name.clone(), id: resource.id };
         let kind = resource.kind();
         TargetGroup {
@@ -252,7 +252,7 @@ fn lead_to_balancers(scene: &Scene<'_>, out: &mut Balancers) {
         let is_meant = |listener: &&Listener| (listener.balancer, listener.port) == (index, resource.port);
         let listener = listeners.iter().find(is_meant).and_then(|listener| listener_by_id.get(&listener.id));
         stream.leads_to = LeadsTo::Balancer(listener.copied());
-        if let Some(address) = scene.estate.address_of_balancer(balancer.id) {
+        if let Some(address) = scene.estate.address_of_balancer(balancer.id).map(IpAddr::from) {
             group.targets = vec![Target { address, port: resource.port, place: TargetAt::Usable, zone: None }];
         }
     }

@@ -5,13 +5,13 @@ mod flow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 
 use super::Before;
 use crate::estate::RealmEstate;
 use crate::hash::Map;
 use crate::id::{Realm, SecurityGroupId, VpcId};
-use crate::net::{PortRange, Traffic};
+use crate::net::{Family, PortRange, Traffic};
 use crate::resource::instance::InstanceState;
 use crate::resource::load_balancer::BalancerKind;
 use crate::resource::network_interface::InterfaceOwner;
@@ -32,16 +32,25 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, before: Option<Before
     let defaults = estate.security_groups.values().filter(|group| group.is_default());
     let defaults: BTreeMap<VpcId, SecurityGroupId> = defaults.map(|group| (group.vpc, group.id)).collect();
     for vpc in estate.vpcs.values() {
-        let cidrs = vpc.cidrs().map(|(_, cidr)| cidr).collect();
-        let default_group = defaults.get(&vpc.id).copied();
-        fabric.vpcs.push(VpcNet { id: vpc.id, cidrs, default_group, has_resolver: vpc.enable_dns_support });
+        fabric.vpcs.push(VpcNet {
+            id: vpc.id,
+            cidrs: vpc.cidrs().map(|(_, cidr)| cidr).collect(),
+            ipv6_cidrs: vpc.ipv6_cidrs.iter().map(|(_, cidr)| *cidr).collect(),
+            default_group: defaults.get(&vpc.id).copied(),
+            has_resolver: vpc.enable_dns_support,
+        });
     }
-    let place = |subnet: &Subnet| (subnet.id, SubnetNet { vpc: subnet.vpc, block: subnet.cidr });
+    let place = |subnet: &Subnet| {
+        let ipv6 = subnet.ipv6_cidr.map(|(_, block)| block);
+        (subnet.id, SubnetNet { vpc: subnet.vpc, block: subnet.cidr, ipv6 })
+    };
     fabric.subnets.extend(estate.subnets.values().map(|subnet| place(subnet)));
     add_routes(estate, &mut fabric);
     for acl in estate.network_acls.values() {
         let compiled = Arc::new(compiled_acl(acl));
-        if !compiled.is_open() {
+        // Where a VPC has no IPv6 blocks nothing can be sent that its ACLs would be asked about.
+        let has_ipv6 = estate.vpcs.get(&acl.vpc).is_some_and(|vpc| !vpc.ipv6_cidrs.is_empty());
+        if !compiled.is_open(Family::Ipv4) || has_ipv6 && !compiled.is_open(Family::Ipv6) {
             fabric.acls.extend(acl.associations.iter().map(|(_, subnet)| (*subnet, Arc::clone(&compiled))));
         }
     }
@@ -99,7 +108,7 @@ fn add_routes(estate: &RealmEstate, fabric: &mut Fabric) {
     }
 }
 
-/// The routes of a table that IPv4 may take out of its VPC.
+/// The routes of a table that lead out of its VPC.
 fn compiled_routes(estate: &RealmEstate, table: &RouteTable) -> Routes {
     let mut routes = Routes { id: table.id, routes: Vec::new() };
     for route in table.routes.iter().filter(|route| route.target != RouteTarget::Local) {
@@ -107,7 +116,7 @@ fn compiled_routes(estate: &RealmEstate, table: &RouteTable) -> Routes {
             RouteTarget::VpcPeeringConnection(id) => Some(id),
             _ => None,
         };
-        if let Ok(block) = route.destination.parse::<Ipv4Net>() {
+        if let Ok(block) = route.destination.parse::<IpNet>() {
             routes.put(RouteNet { block, of_list: false, peering });
         } else if let Some(list) = route.destination.parse().ok().and_then(|id| estate.prefix_lists.get(&id)) {
             list.entries.iter().for_each(|entry| routes.put(RouteNet { block: entry.cidr, of_list: true, peering }));
@@ -116,7 +125,7 @@ fn compiled_routes(estate: &RealmEstate, table: &RouteTable) -> Routes {
     routes
 }
 
-/// The rules of an ACL that IPv4 may match, by protocol.
+/// The rules of an ACL, by protocol.
 fn compiled_acl(acl: &NetworkAcl) -> Acl {
     let (ingress, egress) = (compiled_list(acl, Direction::Ingress), compiled_list(acl, Direction::Egress));
     let direction = |entry: &NetworkAclEntry| if entry.egress { Direction::Egress } else { Direction::Ingress };
@@ -134,6 +143,7 @@ fn compiled_acl(acl: &NetworkAcl) -> Acl {
 fn compiled_list(acl: &NetworkAcl, direction: Direction) -> (Vec<AclRule>, BesideTcp) {
     const ALL: i16 = -1;
     const ICMP: i16 = 1;
+    const ICMPV6: i16 = 58;
     const TCP: i16 = 6;
     const UDP: i16 = 17;
     let (mut tcp, mut beside) = (Vec::new(), BesideTcp::default());
@@ -141,29 +151,30 @@ fn compiled_list(acl: &NetworkAcl, direction: Direction) -> (Vec<AclRule>, Besid
         acl.entries.iter().filter(|entry| entry.egress == (direction == Direction::Egress)).collect();
     entries.sort_by_key(|entry| entry.rule_number);
     for entry in entries {
-        let Some(block) = entry.cidr.as_deref().and_then(|cidr| cidr.parse::<Ipv4Net>().ok()) else { continue };
+        let named = entry.cidr.as_deref().or(entry.ipv6_cidr.as_deref());
+        let Some(block) = named.and_then(|cidr| cidr.parse::<IpNet>().ok()) else { continue };
+        let family = Family::of_block(&block);
         let rule = |(from, to): (u16, u16)| {
             let ports = PortRange::new(from, to)?;
             Some(AclRule { number: entry.rule_number, allows: entry.action == AclAction::Allow, ports, block })
         };
         let every = (0, u16::MAX);
         let ports = || rule(entry.ports.unwrap_or(every));
-        match (entry.protocol, u8::try_from(entry.protocol)) {
+        match (entry.protocol, family) {
             (ALL, _) => {
                 tcp.extend(rule(every));
                 beside.udp.extend(rule(every));
                 beside.icmp.extend(rule(every));
-                beside.protocols.extend(BesideTcp::PROTOCOLS.into_iter().filter_map(rule));
+                beside.protocols.extend(BesideTcp::protocols(family).into_iter().filter_map(rule));
             }
             (TCP, _) => tcp.extend(ports()),
             (UDP, _) => beside.udp.extend(ports()),
-            (ICMP, _) => {
+            (ICMP, Family::Ipv4) | (ICMPV6, Family::Ipv6) => {
                 let (kind, code) = entry.icmp.unwrap_or((ALL, ALL));
                 beside.icmp.extend(icmp(Traffic::Icmp { kind, code }).and_then(rule));
             }
-            (_, Ok(number)) => beside.protocols.extend(rule((number.into(), number.into()))),
-            // There is none such.
-            (_, Err(_)) => {}
+            // There are 256 protocols.
+            (number, _) => beside.protocols.extend(u8::try_from(number).ok().and_then(|n| rule((n.into(), n.into())))),
         }
     }
     (tcp, beside)
@@ -193,6 +204,7 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
             subnet: interface.subnet,
             zone: subnet.zone.clone(),
             private_ip: interface.private_ip,
+            ipv6: interface.ipv6_addresses.first().copied(),
             groups: interface.groups.clone(),
             is_judged: !(interface.groups.is_empty() && is_of_network_balancer(estate, interface.owner)),
         });
@@ -260,8 +272,8 @@ fn add_groups(estate: &RealmEstate, fabric: &mut Fabric) {
 
 fn peer(estate: &RealmEstate, rule: &SecurityGroupRule) -> Peer {
     match rule.peer {
-        RulePeer::Ipv4(block) => Peer::Cidr(block),
-        RulePeer::Ipv6(_) => Peer::Ipv6,
+        RulePeer::Ipv4(block) => Peer::Cidr(block.into()),
+        RulePeer::Ipv6(block) => Peer::Cidr(block.into()),
         RulePeer::Group(group) => Peer::Group(group),
         // A prefix list that is gone admits nobody.
         RulePeer::PrefixList(list) => Peer::Prefixes(
@@ -281,6 +293,10 @@ mod tests {
         NetworkAclEntry { rule_number, egress, protocol, action, cidr, ipv6_cidr, ports, icmp }
     }
 
+    fn of_ipv6(entry: NetworkAclEntry) -> NetworkAclEntry {
+        NetworkAclEntry { cidr: None, ipv6_cidr: Some("::/0".to_owned()), ..entry }
+    }
+
     fn acl(entries: Vec<NetworkAclEntry>) -> Acl {
         let (id, vpc) = (NetworkAclId::from_bits(1), VpcId::from_bits(1));
         compiled_acl(&NetworkAcl {
@@ -296,13 +312,16 @@ mod tests {
     #[test]
     fn only_an_acl_that_lets_every_protocol_through_need_not_be_asked() {
         let both = |protocol| vec![entry(100, false, protocol), entry(100, true, protocol)];
-        assert!(acl(both(-1)).is_open());
+        assert!(acl(both(-1)).is_open(Family::Ipv4));
         for protocol in [1, 6, 17, 47] {
-            assert!(!acl(both(protocol)).is_open(), "{protocol} alone");
+            assert!(!acl(both(protocol)).is_open(Family::Ipv4), "{protocol} alone");
             let denied = NetworkAclEntry { action: AclAction::Deny, ..entry(50, false, protocol) };
-            assert!(!acl([both(-1), vec![denied]].concat()).is_open(), "all but {protocol}");
+            assert!(!acl([both(-1), vec![denied]].concat()).is_open(Family::Ipv4), "all but {protocol}");
         }
-        assert!(!acl(vec![entry(100, false, -1)]).is_open(), "nothing leaves");
+        assert!(!acl(vec![entry(100, false, -1)]).is_open(Family::Ipv4), "nothing leaves");
+        assert!(!acl(both(-1)).is_open(Family::Ipv6), "of IPv6 nothing is said");
+        let of_both = acl([both(-1), both(-1).into_iter().map(of_ipv6).collect()].concat());
+        assert!(of_both.is_open(Family::Ipv4) && of_both.is_open(Family::Ipv6));
     }
 
     #[test]
@@ -324,5 +343,25 @@ mod tests {
         assert_eq!(told(icmp), [(110, 8 << 8, (8 << 8) | 255), (300, 0, 65535)]);
         assert_eq!(told(protocols), [(120, 47, 47), (300, 0, 0), (300, 2, 5), (300, 7, 16), (300, 18, 255)]);
         assert_eq!(compiled.egress_beside, BesideTcp::default());
+    }
+
+    #[test]
+    fn icmp_is_that_of_the_family_and_of_the_other_one_is_a_protocol_like_others() {
+        let of = |number, protocol, icmp| NetworkAclEntry { icmp, ..entry(number, false, protocol) };
+        let echo = Some((128, 0));
+        let four = [of(100, 1, Some((8, 0))), of(110, 58, echo)];
+        let six = [of(200, 58, echo), of(210, 1, None), of(300, -1, None)].map(of_ipv6);
+        let BesideTcp { udp, icmp, protocols } = acl([&four[..], &six[..]].concat()).ingress_beside;
+        let told = |rules: &[AclRule], family: Family| -> Vec<_> {
+            let of_family = rules.iter().filter(|rule| Family::of_block(&rule.block) == family);
+            of_family.map(|rule| (rule.number, rule.ports.from(), rule.ports.to())).collect()
+        };
+        let ports = |kind: u16, code: u16| (kind << 8) | code;
+        assert_eq!(told(&icmp, Family::Ipv4), [(100, ports(8, 0), ports(8, 0))]);
+        assert_eq!(told(&icmp, Family::Ipv6), [(200, ports(128, 0), ports(128, 0)), (300, 0, 65535)]);
+        assert_eq!(told(&protocols, Family::Ipv4), [(110, 58, 58)]);
+        let every = [(210, 1, 1), (300, 0, 5), (300, 7, 16), (300, 18, 57), (300, 59, 255)];
+        assert_eq!(told(&protocols, Family::Ipv6), every);
+        assert_eq!(told(&udp, Family::Ipv6), [(300, 0, 65535)]);
     }
 }

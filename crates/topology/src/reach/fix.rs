@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 
 use crate::id::{SecurityGroupId, SecurityGroupRuleId};
-use crate::net::{PortRange, Traffic};
+use crate::net::{Family, PortRange, Traffic};
 use crate::snapshot::fabric::{AclRule, Fabric, GroupRule, Interface, Peer};
 use crate::verdict::acl::{self, AclDenial, Going};
 use crate::verdict::{self, Direction, End, Flow, Side, side};
@@ -80,7 +80,7 @@ pub(super) struct RuleFix {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FixPeer {
     Group(SecurityGroupId),
-    Address(Ipv4Addr),
+    Address(IpAddr),
 }
 
 impl fmt::Display for RuleFix {
@@ -91,7 +91,8 @@ impl fmt::Display for RuleFix {
         write!(f, "--ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},")?;
         match self.peer {
             FixPeer::Group(peer) => write!(f, "UserIdGroupPairs=[{{GroupId={peer}}}]'"),
-            FixPeer::Address(peer) => write!(f, "IpRanges=[{{CidrIp={peer}/32}}]'"),
+            FixPeer::Address(peer @ IpAddr::V4(_)) => write!(f, "IpRanges=[{{CidrIp={peer}/32}}]'"),
+            FixPeer::Address(peer @ IpAddr::V6(_)) => write!(f, "Ipv6Ranges=[{{CidrIpv6={peer}/128}}]'"),
         }
     }
 }
@@ -110,7 +111,11 @@ impl fmt::Display for EntryFix {
         let (acl, side) = (self.denial.acl, side_name(self.denial.direction));
         write!(f, "aws ec2 create-network-acl-entry --network-acl-id {acl} --{side} --rule-number {number} ")?;
         let (from, to) = (ports.from(), ports.to());
-        write!(f, "--protocol tcp --port-range From={from},To={to} --cidr-block {block} --rule-action allow")
+        let member = match Family::of_block(&block) {
+            Family::Ipv4 => "cidr-block",
+            Family::Ipv6 => "ipv6-cidr-block",
+        };
+        write!(f, "--protocol tcp --port-range From={from},To={to} --{member} {block} --rule-action allow")
     }
 }
 
@@ -134,8 +139,8 @@ pub(super) fn entry(fabric: &Fabric, denial: &AclDenial) -> Option<EntryFix> {
             if behind <= RULE_NUMBER_MAX { Some(behind) } else { (1..=RULE_NUMBER_MAX).rev().find(is_free) }
         }
     };
-    let block = denial.peer_subnet.and_then(|subnet| fabric.subnets.get(&subnet)).map(|subnet| subnet.block);
-    let block = block.unwrap_or_else(|| Ipv4Net::from(denial.peer));
+    let subnet = denial.peer_subnet.and_then(|subnet| fabric.subnets.get(&subnet));
+    let block = subnet.and_then(|subnet| subnet.block_of(denial.peer)).unwrap_or_else(|| IpNet::from(denial.peer));
     let rule = AclRule { number: number?, allows: true, ports: denial.ports, block };
     Some(EntryFix { denial: *denial, rule })
 }
@@ -152,8 +157,11 @@ pub(super) fn narrowest(fabric: &Fabric, flow: Flow, direction: Direction) -> Op
         End::Address(address) => FixPeer::Address(address),
         End::Interface(index) => {
             let interface = fabric.interface(index)?;
-            let address = flow.seen_as.filter(|_| direction == Direction::Ingress).unwrap_or(interface.private_ip);
-            own_group(fabric, interface).map_or(FixPeer::Address(address), FixPeer::Group)
+            let seen_as = flow.seen_as.filter(|_| direction == Direction::Ingress);
+            match own_group(fabric, interface) {
+                Some(group) => FixPeer::Group(group),
+                None => FixPeer::Address(seen_as.or_else(|| interface.address(flow.family))?),
+            }
         }
     };
     Some(RuleFix { group, direction, port: flow.port, peer })
@@ -210,7 +218,9 @@ impl<'a> WhatIf<'a> {
             fixes.extend(self.mend(flow));
         }
         let led = match flow.to {
-            End::Interface(index) if placing.is_none() => Passage { to: Destination::Interface(index), ..passage },
+            End::Interface(index) if placing.is_none() => {
+                Passage { to: Destination::Interface(index, flow.family), ..passage }
+            }
             End::Interface(_) | End::Address(_) => passage,
         };
         (led, placing, fixes)
@@ -243,7 +253,7 @@ impl<'a> WhatIf<'a> {
         let Some(ports) = PortRange::new(fix.port, fix.port) else { return };
         let peer = match fix.peer {
             FixPeer::Group(group) => Peer::Group(group),
-            FixPeer::Address(address) => Peer::Cidr(Ipv4Net::from(address)),
+            FixPeer::Address(address) => Peer::Cidr(IpNet::from(address)),
         };
         // The id never leaves the model.
         let rule = GroupRule { id: SecurityGroupRuleId::from_bits(0), traffic: Traffic::Tcp(ports), peer };

@@ -1,7 +1,7 @@
 //! What is fishy about the way of a request, whether the request passed or not. Some of it traffic noted in the trace, the
 //! rest is read from the snapshot. Nothing here changes the outcome.
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 
 use super::path::{Path, sent_path};
 use super::words::{Words, why};
@@ -159,11 +159,11 @@ fn open_to_world(path: &Path<'_>) -> Option<Hint> {
 }
 
 fn admits_everyone(peer: &Peer) -> bool {
-    let everyone = |block: &Ipv4Net| block.prefix_len() == 0;
+    let everyone = |block: &IpNet| block.prefix_len() == 0;
     match peer {
         Peer::Cidr(block) => everyone(block),
         Peer::Prefixes(blocks) => blocks.iter().any(everyone),
-        Peer::Ipv6 | Peer::Group(_) => false,
+        Peer::Group(_) => false,
     }
 }
 

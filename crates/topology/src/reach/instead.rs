@@ -1,7 +1,7 @@
 //! What there is instead of what a stopped request looked for: the stages of an API, the routes of a stage, the listeners behind
 //! an ARN that is none, the program behind an address that refuses. Read from the snapshot; nothing is decided here.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::path::Path;
 use crate::arn::{ElbArn, ElbResource};
@@ -79,7 +79,7 @@ fn refusing(path: &Path<'_>, leg: &Leg) -> Option<String> {
     }
 }
 
-fn unattached(address: Ipv4Addr, port: u16) -> String {
+fn unattached(address: IpAddr, port: u16) -> String {
     format!(" (no program is attached at {address} port {port})")
 }
 
@@ -88,7 +88,7 @@ fn zones(path: &Path<'_>) -> Option<String> {
     let fabric = &path.realm.fabric;
     let elsewhere = |group: &&TargetGroup| group.targets.iter().any(|t| t.place == TargetAt::ZoneNotEnabled);
     let group = path.groups.iter().find(|group| elsewhere(group))?;
-    let place = |address: Ipv4Addr| {
+    let place = |address: IpAddr| {
         let interface = fabric.interface(fabric.interface_at(group.vpc, address)?)?;
         Some(interface.zone.to_string())
     };

@@ -1,11 +1,12 @@
 //! Finds again, in a snapshot, the way that a trace took, and lists every connection that a request on it may need. It looks
 //! things up and chooses nothing: where traffic has a choice, every choice is listed.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::id::{ListenerId, ListenerRuleId};
 use crate::matcher::{self, Head};
+use crate::net::Family;
 use crate::reason::Reason;
 use crate::snapshot::balancer::{
     Action, Balancer, LeadsTo, Listener, ListenerIndex, Node, Target, TargetAt, TargetGroup,
@@ -48,17 +49,18 @@ pub(super) struct Passage {
     pub(super) to: Destination,
     pub(super) port: u16,
     /// The address that the receiver sees in place of the sender's.
-    pub(super) seen_as: Option<Ipv4Addr>,
+    pub(super) seen_as: Option<IpAddr>,
 }
 
 impl Passage {
     pub(super) fn flow(self, fabric: &Fabric) -> Flow {
-        Flow { from: self.from, to: self.to.end(fabric, self.from), port: self.port, seen_as: self.seen_as }
+        let Self { from, to, port, seen_as } = self;
+        Flow { from, to: to.end(fabric, from), family: to.family(), port, seen_as }
     }
 }
 
 /// What nodes send to the targets of a group, for a client at this address where it is seen.
-fn to_targets(group: &TargetGroup, nodes: &[&Node], client: Option<Ipv4Addr>) -> Vec<Passage> {
+fn to_targets(group: &TargetGroup, nodes: &[&Node], client: Option<IpAddr>) -> Vec<Passage> {
     let seen_as = client.filter(|_| group.stream.as_ref().is_some_and(|stream| stream.preserves_client));
     let each = |target: &Target| {
         let (to, port) = (Destination::Address(group.vpc, target.address), target.port);
@@ -139,7 +141,7 @@ impl<'a> Path<'a> {
         for from in &origins {
             let zone = from.interface(&self.realm.fabric).map(|interface| &interface.zone);
             for node in balancer.nodes_near(zone) {
-                let to = Destination::Interface(node.interface);
+                let to = Destination::Interface(node.interface, Family::Ipv4);
                 passages.push(Passage { from: *from, to, port: listener.port, seen_as: None });
                 if !nodes.contains(&node) {
                     nodes.push(node);
@@ -150,7 +152,7 @@ impl<'a> Path<'a> {
         if self.link.is_some_and(|link| link.service.is_some()) {
             nodes = balancer.nodes.iter().collect();
         }
-        let client = origins.first().and_then(|from| from.address(&self.realm.fabric));
+        let client = origins.first().and_then(|from| from.address(&self.realm.fabric, Family::Ipv4));
         passages.extend(self.onward((&self.groups, balancer), &nodes, client));
         if let Some(Behind { balancer, groups, .. }) = &self.behind {
             let near = |node: &&'a Node| balancer.nodes_near(Some(&node.zone)).next();
@@ -165,7 +167,7 @@ impl<'a> Path<'a> {
         &self,
         (groups, balancer): (&[&TargetGroup], &Balancer),
         nodes: &[&Node],
-        client: Option<Ipv4Addr>,
+        client: Option<IpAddr>,
     ) -> Vec<Passage> {
         let mut passages = Vec::new();
         for group in groups {
@@ -181,12 +183,13 @@ impl<'a> Path<'a> {
     }
 
     /// What nodes send to the nodes of a load balancer that is a target.
-    fn to_balancer(&self, index: Option<ListenerIndex>, nodes: &[&Node], client: Option<Ipv4Addr>) -> Vec<Passage> {
+    fn to_balancer(&self, index: Option<ListenerIndex>, nodes: &[&Node], client: Option<IpAddr>) -> Vec<Passage> {
         let listener = index.and_then(|index| self.realm.balancers.listener(index));
         let balancer = listener.and_then(|listener| self.realm.balancers.balancer(listener.balancer));
         let (Some(listener), Some(balancer)) = (listener, balancer) else { return Vec::new() };
         let entering = nodes.iter().filter_map(|from| {
-            let to = Destination::Interface(balancer.nodes_near(Some(&from.zone)).next()?.interface);
+            let node = balancer.nodes_near(Some(&from.zone)).next()?;
+            let to = Destination::Interface(node.interface, Family::Ipv4);
             Some(Passage { from: End::Interface(from.interface), to, port: listener.port, seen_as: client })
         });
         entering.collect()
@@ -222,11 +225,12 @@ impl<'a> Path<'a> {
         let fabric = &self.realm.fabric;
         let from = match leg.from {
             Sender::Interface(id) => End::Interface(fabric.interface_by_id(id)?),
-            Sender::Address(SERVICE_ADDRESS) | Sender::Gone => return None,
+            Sender::Gone => return None,
+            Sender::Address(address) if address == SERVICE_ADDRESS => return None,
             Sender::Address(address) => End::Address(address),
         };
         let to = match leg.to {
-            Some(id) => Destination::Interface(fabric.interface_by_id(id)?),
+            Some(id) => Destination::Interface(fabric.interface_by_id(id)?, Family::of(leg.to_address)),
             None => Destination::Address(from.interface(fabric)?.vpc, leg.to_address),
         };
         Some(Passage { from, to, port: leg.port, seen_as: None })
@@ -252,7 +256,7 @@ impl<'a> Path<'a> {
             Side::Denied(nearest) => nearest,
             Side::Unjudged | Side::Allowed(_) => None,
         };
-        Leg { nearest_rule, ..way::leg(fabric, passage.from, passage.to.end(fabric, passage.from), passage.port) }
+        Leg { nearest_rule, ..way::leg(fabric, passage.flow(fabric)) }
     }
 }
 

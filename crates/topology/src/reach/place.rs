@@ -1,6 +1,6 @@
 //! What would put a program at an address that nothing has: the command, and the model in which it is already there.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::path::Passage;
 use crate::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
@@ -14,7 +14,7 @@ use crate::way::{self, Destination, Way};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Placing {
     vpc: VpcId,
-    address: Ipv4Addr,
+    address: IpAddr,
     port: u16,
     /// The group that the sender's rules speak of, if they speak of one.
     group: Option<SecurityGroupId>,
@@ -28,7 +28,7 @@ impl std::fmt::Display for Placing {
         if let Some(group) = group {
             write!(f, "--security-group {group} ")?;
         }
-        write!(f, "{address}:{port} 127.0.0.1:{port}")
+        write!(f, "{} 127.0.0.1:{port}", SocketAddr::new(*address, *port))
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn needed(fabric: &Fabric, passage: &Passage) -> Option<Placing> {
 /// Puts the program there, in the model: with the group of the command, else the VPC's default group, as `attach` does.
 pub(super) fn put(fabric: &mut Fabric, placing: &Placing, passage: &Passage) {
     let Some(near) = passage.from.interface(fabric).cloned() else { return };
-    let is_its = |net: &SubnetNet| net.vpc == placing.vpc && net.block.contains(&placing.address);
+    let is_its = |net: &SubnetNet| net.vpc == placing.vpc && net.block_of(placing.address).is_some();
     let subnet = fabric.subnets.iter().find(|(_, net)| is_its(net)).map_or(near.subnet, |(id, _)| *id);
     let of_vpc = || fabric.vpcs.iter().find(|net| net.id == placing.vpc)?.default_group;
     let groups: Vec<SecurityGroupId> = placing.group.or_else(of_vpc).into_iter().collect();
@@ -56,7 +56,12 @@ pub(super) fn put(fabric: &mut Fabric, placing: &Placing, passage: &Passage) {
     let index = InterfaceIndex(place);
     // The id never leaves the model.
     let id = NetworkInterfaceId::from_bits(0);
-    fabric.interfaces.push(Interface { id, vpc: placing.vpc, subnet, private_ip: placing.address, groups, ..near });
+    let (private_ip, ipv6) = match placing.address {
+        IpAddr::V4(address) => (address, None),
+        // What it has of IPv4 nobody asks for.
+        IpAddr::V6(address) => (Ipv4Addr::UNSPECIFIED, Some(address)),
+    };
+    fabric.interfaces.push(Interface { id, vpc: placing.vpc, subnet, private_ip, ipv6, groups, ..near });
     fabric.by_address.insert((placing.vpc, placing.address), index);
     fabric.attachments.insert(index, vec![(None, ServedAt::Host(SocketAddr::from(([127, 0, 0, 1], placing.port))))]);
 }

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 
 use crate::id::{RouteTableId, VpcPeeringConnectionId};
+use crate::net::Family;
 use crate::snapshot::fabric::{Fabric, RouteNet};
 use crate::verdict::route::RouteDenial;
 
@@ -23,7 +24,7 @@ enum What {
     /// The peering connection waits to be accepted.
     Accept(VpcPeeringConnectionId),
     /// A route, in place of one for the same addresses or beside the others.
-    Route { table: RouteTableId, block: Ipv4Net, through: VpcPeeringConnectionId, is_replaced: bool },
+    Route { table: RouteTableId, block: IpNet, through: VpcPeeringConnectionId, is_replaced: bool },
 }
 
 impl RouteFix {
@@ -55,7 +56,11 @@ impl fmt::Display for RouteFix {
             }
             What::Route { table, block, through, is_replaced } => {
                 let verb = if is_replaced { "replace" } else { "create" };
-                write!(f, "aws ec2 {verb}-route --route-table-id {table} --destination-cidr-block {block} ")?;
+                let member = match Family::of_block(&block) {
+                    Family::Ipv4 => "destination-cidr-block",
+                    Family::Ipv6 => "destination-ipv6-cidr-block",
+                };
+                write!(f, "aws ec2 {verb}-route --route-table-id {table} --{member} {block} ")?;
                 write!(f, "--vpc-peering-connection-id {through}")
             }
         }
@@ -80,6 +85,9 @@ pub(super) fn missing(denial: &RouteDenial) -> Option<RouteFix> {
 /// What is missing, in words.
 pub(super) fn sentence(denial: &RouteDenial) -> String {
     let RouteDenial { vpc, address, .. } = denial;
+    if let Some((interface, family)) = denial.without {
+        return format!("{interface} has no {family} address");
+    }
     let what = if denial.of_replies { format!("replies to {address}: ") } else { String::new() };
     let Some(peering) = denial.peering else {
         if let (Some(RouteNet { block, peering: Some(id), .. }), Some(table)) = (denial.deciding, denial.table) {

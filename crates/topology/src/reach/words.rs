@@ -16,7 +16,7 @@ use crate::snapshot::balancer::{Action, Balancer, Listener, Rule, TargetGroup};
 use crate::snapshot::fabric::{Group, GroupRule, Interface, Peer};
 use crate::snapshot::gateway::{Api, Connection, SERVICE_ADDRESS};
 use crate::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Sender, Trace};
-use crate::verdict::Direction;
+use crate::verdict::{Direction, Family};
 
 use super::barrier::{self, told_by};
 use super::fix::Fix;
@@ -266,7 +266,7 @@ impl<'a> Words<'a> {
     pub(super) fn ends(&self, leg: &Leg) -> String {
         let from = match leg.from {
             Sender::Interface(id) => self.end(id),
-            Sender::Address(SERVICE_ADDRESS) => format!("API Gateway itself ({SERVICE_ADDRESS})"),
+            Sender::Address(address) if address == SERVICE_ADDRESS => format!("API Gateway itself ({SERVICE_ADDRESS})"),
             Sender::Address(address) => format!("{address} (a client on the internet)"),
             Sender::Gone => "an interface that is gone".to_owned(),
         };
@@ -317,7 +317,9 @@ impl<'a> Words<'a> {
             return format!("{own} {plural} no {side} rule{}", told_by("SG_HAS_NO_RULES"));
         }
         let peer = match peer.and_then(|id| self.interface(id)) {
-            Some(interface) if interface.groups.is_empty() => interface.private_ip.to_string(),
+            Some(interface) if interface.groups.is_empty() => interface
+                .address(Family::of(leg.to_address))
+                .map_or_else(|| interface.id.to_string(), |address| address.to_string()),
             Some(interface) => self.group_names(&interface.groups),
             None => peer.map_or_else(|| address.to_string(), |id| id.to_string()),
         };
@@ -435,7 +437,6 @@ fn rule_text(direction: Direction, rule: &GroupRule) -> String {
     };
     let peer = match &rule.peer {
         Peer::Cidr(block) => block.to_string(),
-        Peer::Ipv6 => "IPv6 addresses".to_owned(),
         Peer::Group(group) => group.to_string(),
         Peer::Prefixes(blocks) => format!("a prefix list of {}", blocks.len()),
     };

@@ -1,7 +1,7 @@
 //! Attachments: our own resource. A private address of the fabric is served by an address of the host.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::id::{AgentId, IdError, InstanceId, NetworkInterfaceId};
 #[serde(untagged)]
 pub enum Served {
     /// A private address.
-    Address(Ipv4Addr),
+    Address(IpAddr),
     /// The primary private address of an instance.
     Instance(InstanceId),
 }

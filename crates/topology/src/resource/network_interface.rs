@@ -2,7 +2,7 @@
 //! an attachment owns.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,9 @@ pub struct NetworkInterface {
     /// Its other addresses, each in the subnet and no one else's.
     #[serde(default)]
     pub secondary_ips: Vec<Ipv4Addr>,
+    /// Its IPv6 addresses; the first is what it sends from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ipv6_addresses: Vec<Ipv6Addr>,
     /// Its MAC address.
     pub mac: MacAddress,
     /// Its description.
@@ -102,7 +105,13 @@ pub struct NetworkInterface {
 
 impl NetworkInterface {
     /// Its addresses, the primary one first.
-    pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+    pub fn private_ips(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
         std::iter::once(self.private_ip).chain(self.secondary_ips.iter().copied())
+    }
+
+    /// Every address that it is reached at, of both families.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let ipv6 = self.ipv6_addresses.iter().copied().map(IpAddr::from);
+        self.private_ips().map(IpAddr::from).chain(ipv6)
     }
 }

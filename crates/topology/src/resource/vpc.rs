@@ -1,6 +1,8 @@
 //! VPCs, subnets, network ACLs and DHCP options. ACLs, DHCP options and IPv6 blocks are records: nothing reads them when
 //! traffic flows (`docs/differences-from-aws.md`).
 
+use std::net::IpAddr;
+
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +81,17 @@ pub struct Subnet {
     pub private_dns_hostname_type: String,
     /// Its tags.
     pub tags: Tags,
+}
+
+impl Subnet {
+    /// Whether an address lies in its block of that family.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.cidr.contains(&address),
+            IpAddr::V6(address) => self.ipv6_cidr.is_some_and(|(_, block)| block.contains(&address)),
+        }
+    }
 }
 
 /// Allow or deny.

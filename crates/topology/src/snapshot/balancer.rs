@@ -1,7 +1,7 @@
 //! Load balancers, listeners, rules and target groups of one realm, compiled.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -448,7 +448,7 @@ pub enum TargetAt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Its port.
     pub port: u16,
     /// Whether it may get traffic.
@@ -502,7 +502,7 @@ pub struct StreamGroup {
     /// `target_health_state.unhealthy.draining_interval_seconds`; 0–360000 s); `None` where they do not.
     pub ends_with_health: Option<Duration>,
     /// Targets that are on their way out: what is under way with them goes on.
-    pub draining: Vec<SocketAddrV4>,
+    pub draining: Vec<SocketAddr>,
     /// What its targets are.
     pub leads_to: LeadsTo,
 }

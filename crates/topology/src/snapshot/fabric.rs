@@ -1,10 +1,10 @@
 //! Interfaces, addresses, security groups and attachments of one realm, indexed for verdicts and dialling.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::Problem;
 use super::logs::LogPlace;
@@ -13,7 +13,7 @@ use crate::id::{
     AgentId, FlowLogId, InstanceId, LogGroupName, NetworkAclId, NetworkInterfaceId, Realm, RouteTableId,
     SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId, Zone,
 };
-use crate::net::{Direction, PortRange, Traffic};
+use crate::net::{Direction, Family, PortRange, Traffic};
 use crate::resource::agent::{Agent, Standing};
 use crate::resource::attachment::ServedAt;
 use crate::resource::flow_log::{FlowFormat, FlowInterval, FlowTraffic};
@@ -35,6 +35,8 @@ pub struct Interface {
     pub zone: Zone,
     /// Its primary private address.
     pub private_ip: Ipv4Addr,
+    /// Its IPv6 address, the first of several; `None` where it has none.
+    pub ipv6: Option<Ipv6Addr>,
     /// The groups it carries.
     pub groups: Vec<SecurityGroupId>,
     /// Whether groups judge it: a network load balancer that was made without any has nodes that nothing judges (NLB user guide, "Update
@@ -42,17 +44,26 @@ pub struct Interface {
     pub is_judged: bool,
 }
 
+impl Interface {
+    /// The address that it sends from and is reached at, if it has one of this family.
+    #[must_use]
+    pub fn address(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::Ipv4 => Some(self.private_ip.into()),
+            Family::Ipv6 => self.ipv6.map(IpAddr::from),
+        }
+    }
+}
+
 /// Whom a rule speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peer {
-    /// Addresses of a block.
-    Cidr(Ipv4Net),
-    /// An IPv6 block: no IPv4 connection matches it.
-    Ipv6,
-    /// Interfaces that carry this group.
+    /// Addresses of a block: no connection of the other family matches it.
+    Cidr(IpNet),
+    /// Interfaces that carry this group, whichever of their addresses is meant.
     Group(SecurityGroupId),
     /// Addresses of a prefix list, resolved.
-    Prefixes(Vec<Ipv4Net>),
+    Prefixes(Vec<IpNet>),
 }
 
 /// A rule of a group.
@@ -79,7 +90,7 @@ pub struct Group {
     pub egress: Vec<GroupRule>,
 }
 
-/// A rule of a network ACL, as far as it speaks of TCP over IPv4.
+/// A rule of a network ACL, as far as it speaks of TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AclRule {
     /// Its number: the lowest that matches decides.
@@ -88,24 +99,30 @@ pub struct AclRule {
     pub allows: bool,
     /// The ports that it is about.
     pub ports: PortRange,
-    /// The other ends that it is about.
-    pub block: Ipv4Net,
+    /// The other ends that it is about, and with them the family.
+    pub block: IpNet,
 }
 
-/// What a list of a network ACL says of IPv4 beside TCP, each by number.
+/// What a list of a network ACL says beside TCP, each by number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BesideTcp {
     /// Of UDP.
     pub udp: Vec<AclRule>,
-    /// Of ICMP: types times 256 and codes are in the place of ports.
+    /// Of the family's ICMP: types times 256 and codes are in the place of ports.
     pub icmp: Vec<AclRule>,
     /// Of every other protocol: its number is in the place of ports.
     pub protocols: Vec<AclRule>,
 }
 
 impl BesideTcp {
-    /// The numbers of protocols that [`Self::protocols`] is about: all but those of ICMP, TCP and UDP.
-    pub const PROTOCOLS: [(u16, u16); 4] = [(0, 0), (2, 5), (7, 16), (18, 255)];
+    /// The numbers of protocols that [`Self::protocols`] is about: all but those of the family's ICMP, TCP and UDP.
+    #[must_use]
+    pub const fn protocols(family: Family) -> [(u16, u16); 4] {
+        match family {
+            Family::Ipv4 => [(0, 0), (2, 5), (7, 16), (18, 255)],
+            Family::Ipv6 => [(0, 5), (7, 16), (18, 57), (59, 255)],
+        }
+    }
 }
 
 /// The network ACL of a subnet, its rules by number.
@@ -169,20 +186,21 @@ impl Acl {
         }
     }
 
-    /// Whether it lets everything through, so that nobody needs to ask it.
-    pub(crate) fn is_open(&self) -> bool {
+    /// Whether it lets everything of a family through, so that nobody needs to ask it.
+    pub(crate) fn is_open(&self, family: Family) -> bool {
         const EVERY: &[(u16, u16)] = &[(0, u16::MAX)];
         let is_open = |rules: &[AclRule], all: &[(u16, u16)]| {
-            let first = rules.iter().take(all.len()).zip(all);
-            let is_one = |(rule, (from, to)): (&AclRule, &(u16, u16))| {
-                rule.allows && rule.block.prefix_len() == 0 && (rule.ports.from(), rule.ports.to()) == (*from, *to)
-            };
-            rules.len() >= all.len() && first.into_iter().all(is_one)
+            let mut first = rules.iter().filter(|rule| Family::of_block(&rule.block) == family);
+            all.iter().all(|(from, to)| {
+                first.next().is_some_and(|rule| {
+                    rule.allows && rule.block.prefix_len() == 0 && (rule.ports.from(), rule.ports.to()) == (*from, *to)
+                })
+            })
         };
         [Direction::Ingress, Direction::Egress].into_iter().all(|direction| {
             let BesideTcp { udp, icmp, protocols } = self.beside(direction);
             [self.rules(direction), udp, icmp].into_iter().all(|rules| is_open(rules, EVERY))
-                && is_open(protocols, &BesideTcp::PROTOCOLS)
+                && is_open(protocols, &BesideTcp::protocols(family))
         })
     }
 }
@@ -210,11 +228,11 @@ impl Peering {
     }
 }
 
-/// A route, as far as it speaks of IPv4.
+/// A route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteNet {
     /// The addresses that it is about.
-    pub block: Ipv4Net,
+    pub block: IpNet,
     /// Whether a prefix list says so.
     pub of_list: bool,
     /// The peering connection that it leads through; `None` where it leads elsewhere.
@@ -233,7 +251,7 @@ pub struct Routes {
 impl Routes {
     /// The route that decides for an address: that of the longest prefix, and among these one that is no prefix list's.
     #[must_use]
-    pub fn deciding(&self, address: Ipv4Addr) -> Option<&RouteNet> {
+    pub fn deciding(&self, address: IpAddr) -> Option<&RouteNet> {
         self.routes.iter().find(|route| route.block.contains(&address))
     }
 
@@ -252,6 +270,20 @@ pub struct SubnetNet {
     pub vpc: VpcId,
     /// Its block.
     pub block: Ipv4Net,
+    /// Its IPv6 block, if it has one.
+    pub ipv6: Option<Ipv6Net>,
+}
+
+impl SubnetNet {
+    /// Its block of the family of an address, if that lies in it.
+    #[must_use]
+    pub fn block_of(&self, address: IpAddr) -> Option<IpNet> {
+        let block = match address {
+            IpAddr::V4(_) => Some(IpNet::V4(self.block)),
+            IpAddr::V6(_) => self.ipv6.map(IpNet::V6),
+        };
+        block.filter(|block| block.contains(&address))
+    }
 }
 
 /// A flow log, as what writes its records needs it.
@@ -311,6 +343,8 @@ pub struct VpcNet {
     pub id: VpcId,
     /// Its blocks.
     pub cidrs: Vec<Ipv4Net>,
+    /// Its IPv6 blocks.
+    pub ipv6_cidrs: Vec<Ipv6Net>,
     /// The group of interfaces that name none.
     pub default_group: Option<SecurityGroupId>,
     /// Whether its resolver answers (`enableDnsSupport`).
@@ -318,6 +352,15 @@ pub struct VpcNet {
 }
 
 impl VpcNet {
+    /// Whether an address is one of its own.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.cidrs.iter().any(|block| block.contains(&address)),
+            IpAddr::V6(address) => self.ipv6_cidrs.iter().any(|block| block.contains(&address)),
+        }
+    }
+
     /// The address of its resolver, whether that answers or not: the third of its first block (Amazon VPC user guide, "Amazon DNS server", 2026-11).
     #[must_use]
     pub fn resolver_address(&self) -> Option<Ipv4Addr> {
@@ -405,7 +448,7 @@ pub struct Fabric {
     pub peerings: Vec<Peering>,
     /// The interfaces whose connections flow logs tell of.
     pub flow_logs: Map<InterfaceIndex, Arc<Logged>>,
-    pub(crate) by_address: Map<(VpcId, Ipv4Addr), InterfaceIndex>,
+    pub(crate) by_address: Map<(VpcId, IpAddr), InterfaceIndex>,
     pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
     /// The interfaces of links and load balancers.
     pub(crate) of_services: BTreeSet<InterfaceIndex>,
@@ -433,9 +476,10 @@ impl Fabric {
         !agents.is_empty() && !agents.iter().any(|agent| agent.is_here)
     }
 
-    /// Whether an address of a VPC is a real one in the network of this process.
+    /// Whether an address of a VPC is a real one in the network of this process. An IPv6 address is none.
     #[must_use]
-    pub fn is_native(&self, vpc: VpcId, address: Ipv4Addr) -> bool {
+    pub fn is_native(&self, vpc: VpcId, address: IpAddr) -> bool {
+        let IpAddr::V4(address) = address else { return false };
         let here = self.agents_of(vpc).iter().filter(|agent| agent.is_here);
         here.flat_map(|agent| &agent.native).any(|block| block.contains(&address))
     }
@@ -460,20 +504,20 @@ impl Fabric {
 
     /// The interface that has this address in this VPC.
     #[must_use]
-    pub fn interface_at(&self, vpc: VpcId, address: Ipv4Addr) -> Option<InterfaceIndex> {
+    pub fn interface_at(&self, vpc: VpcId, address: IpAddr) -> Option<InterfaceIndex> {
         self.by_address.get(&(vpc, address)).copied()
     }
 
     /// Whether the address lies in this VPC.
     #[must_use]
-    pub fn vpc_contains(&self, vpc: VpcId, address: Ipv4Addr) -> bool {
-        self.vpcs.iter().any(|net| net.id == vpc && net.cidrs.iter().any(|cidr| cidr.contains(&address)))
+    pub fn vpc_contains(&self, vpc: VpcId, address: IpAddr) -> bool {
+        self.vpcs.iter().any(|net| net.id == vpc && net.contains(address))
     }
 
     /// Whether the address lies in any VPC of the realm.
     #[must_use]
-    pub fn any_vpc_contains(&self, address: Ipv4Addr) -> bool {
-        self.vpcs.iter().any(|net| net.cidrs.iter().any(|cidr| cidr.contains(&address)))
+    pub fn any_vpc_contains(&self, address: IpAddr) -> bool {
+        self.vpcs.iter().any(|net| net.contains(address))
     }
 
     /// The VPC at the other end of a peering connection, seen from this one; `None` where the connection is not active, or this one is at
@@ -485,7 +529,8 @@ impl Fabric {
     /// Whether there is anybody at an interface: a link, a node of a load balancer, or a program. At others nobody answers.
     #[must_use]
     pub fn is_inhabited(&self, index: InterfaceIndex) -> bool {
-        let is_there = |interface: &Interface| self.interface_at(interface.vpc, interface.private_ip) == Some(index);
+        let is_there =
+            |interface: &Interface| self.interface_at(interface.vpc, interface.private_ip.into()) == Some(index);
         let has_somebody = self.of_services.contains(&index) || self.attachments.contains_key(&index);
         has_somebody && self.interface(index).is_some_and(is_there)
     }

@@ -9,7 +9,7 @@
 //! What comes through a link of version 1 enters its load balancer over AWS's own network and crosses no boundary (our reading; not
 //! documented).
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::{End, Flow};
 use crate::id::{NetworkAclId, SubnetId};
@@ -34,7 +34,7 @@ pub struct AclDenial {
     /// The number of the rule; `None` where no rule lets it through.
     pub rule: Option<u16>,
     /// The other end as the list sees it.
-    pub peer: Ipv4Addr,
+    pub peer: IpAddr,
     /// The subnet of the other end, where its address is one of that.
     pub peer_subnet: Option<SubnetId>,
     /// The ports that are to be let through.
@@ -53,7 +53,7 @@ pub(crate) enum Going {
 /// The first ACL on this way that does not let `flow` through.
 pub(crate) fn denial(fabric: &Fabric, flow: Flow, going: Going) -> Option<AclDenial> {
     // The usual case: every ACL lets everything through.
-    if fabric.acls.is_empty() || flow.from == End::Address(SERVICE_ADDRESS) {
+    if fabric.acls.is_empty() || flow.from == End::Address(IpAddr::V4(SERVICE_ADDRESS)) {
         return None;
     }
     let subnet = |end: End| end.interface(fabric).map(|interface| interface.subnet);
@@ -61,8 +61,9 @@ pub(crate) fn denial(fabric: &Fabric, flow: Flow, going: Going) -> Option<AclDen
     if sending == receiving {
         return None;
     }
-    let sender = (flow.seen_as.or_else(|| flow.from.address(fabric))?, sending.filter(|_| flow.seen_as.is_none()));
-    let receiver = (flow.to.address(fabric)?, receiving);
+    let sender =
+        (flow.seen_as.or_else(|| flow.from.address(fabric, flow.family))?, sending.filter(|_| flow.seen_as.is_none()));
+    let receiver = (flow.to.address(fabric, flow.family)?, receiving);
     let of_replies = going == Going::Back;
     let steps = match going {
         Going::There => [(sending, Direction::Egress, receiver), (receiving, Direction::Ingress, sender)],
@@ -78,7 +79,7 @@ pub(crate) fn denial(fabric: &Fabric, flow: Flow, going: Going) -> Option<AclDen
 }
 
 /// Whether a list lets all of these ports through; else the rule that denies the first that it does not.
-pub(crate) fn decide(rules: &[AclRule], peer: Ipv4Addr, ports: PortRange) -> Result<(), Option<u16>> {
+pub(crate) fn decide(rules: &[AclRule], peer: IpAddr, ports: PortRange) -> Result<(), Option<u16>> {
     let mut next = Some(ports.from());
     while let Some(port) = next.filter(|port| *port <= ports.to()) {
         // The ports from here on that the same rule decides.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use topology::compile::compile;
 use topology::id::RouteId;
-use topology::net::{PortRange, Traffic};
+use topology::net::{Family, PortRange, Traffic};
 use topology::reach::{Explanation, Hint, explain, owner, sentences};
 use topology::reason::Reason;
 use topology::resource::action::{Action, FixedResponse, FixedResponseParts};
@@ -41,7 +41,7 @@ fn index(world: &World, fabric: &Fabric, n: u128) -> InterfaceIndex {
 
 /// A connection between interfaces as traffic records it.
 fn judged_hop(fabric: &Fabric, from: InterfaceIndex, to: InterfaceIndex, port: u16) -> Hop {
-    match way::ask(fabric, from, Destination::Interface(to), port) {
+    match way::ask(fabric, from, Destination::Interface(to, Family::Ipv4), port) {
         Ok(open) => Hop::pass(HopKind::SecurityGroup, HopId::None, 5).with_leg(open.leg),
         Err(denial) => Hop { micros: 5, ..denial.hop() },
     }
@@ -61,7 +61,7 @@ fn trace(world: &World, snapshot: &Snapshot, status: u16) -> Trace {
         Hop::pass(HopKind::Rule, HopId::Rule(world.listener(), Some(world.rule(1))), 7),
         Hop::pass(HopKind::TargetGroup, HopId::TargetGroup(world.target_group(1)), 8),
         judged_hop(fabric, at(NODE_ENIS[0]), at(TARGET_ENIS[0]), 8080),
-        Hop::pass(HopKind::Target, HopId::Target(world.address(TARGET_ENIS[0]), 8080), 9).with_status(status),
+        Hop::pass(HopKind::Target, HopId::Target(world.address(TARGET_ENIS[0]).into(), 8080), 9).with_status(status),
     ];
     let mut trace = Trace {
         request_id: RequestId::from_bits(7),
@@ -153,7 +153,7 @@ fn a_client_on_the_internet_is_mended_by_its_address() {
     let snapshot = snapshot(&world);
     let client = Ipv4Addr::new(203, 0, 113, 7);
     let node = index(&world, &only(&snapshot).fabric, NODE_ENIS[0]);
-    let denial = way::enter(&only(&snapshot).fabric, client, node, 80).unwrap_err();
+    let denial = way::enter(&only(&snapshot).fabric, client.into(), node, 80).unwrap_err();
     let trace = Trace {
         api: None,
         reason: Some(denial.reason),
@@ -294,7 +294,7 @@ fn where_nothing_is_attached_the_command_puts_a_program_there() {
         let mut trace = trace(&world, &snapshot(&world), 504);
         let target_leg = trace.hops.pop().and(trace.hops.pop()).unwrap().leg.unwrap();
         let leg = Leg { to: None, deciding_rule: None, ..target_leg };
-        let hop = Hop::stop(HopKind::Target, HopId::Target(address, 8080), Reason::NoInterface, 9).with_leg(leg);
+        let hop = Hop::stop(HopKind::Target, HopId::Target(address.into(), 8080), Reason::NoInterface, 9).with_leg(leg);
         trace.hops.push(hop);
         trace.reason = hop.reason;
         world.estate.network_interfaces.remove(&world.eni(TARGET_ENIS[0]));

@@ -4,6 +4,7 @@
 
 mod compile;
 mod explain;
+mod families;
 mod recompile;
 mod rest;
 mod slice;

@@ -144,7 +144,7 @@ fn real_addresses_are_dialled_by_the_agent_alone() {
     let ways = |estate: &RealmEstate| {
         let compiled = compile(&realm(), estate);
         let from = compiled.fabric.interface_by_id(world.eni(2)).unwrap();
-        answers(&compiled.fabric, (End::Interface(from), Destination::Address(world.vpc(), target)), 8080)
+        answers(&compiled.fabric, (End::Interface(from), Destination::Address(world.vpc(), target.into())), 8080)
     };
     // The gateway has no other way than its agents.
     assert_eq!(ways(&world.estate), Way::Silent(Reason::LinkNoConnector));

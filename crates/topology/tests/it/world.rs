@@ -362,6 +362,7 @@ impl World {
             subnet: self.subnet(n + 1),
             private_ip: self.address(n),
             secondary_ips: Vec::new(),
+            ipv6_addresses: Vec::new(),
             mac: MacAddress([2, 0, 0, 0, 0, 1]),
             description: String::new(),
             groups: groups.iter().map(|group| self.sg(*group)).collect(),
@@ -429,7 +430,7 @@ impl World {
     pub(crate) fn add_target_group(&mut self, n: u64, targets: &[(Ipv4Addr, u16)]) {
         let place = |(at, (address, port)): (u128, &(Ipv4Addr, u16))| Target {
             instance: None,
-            address: *address,
+            address: (*address).into(),
             port: *port,
             zone: TargetZone::In(zone(at)),
             draining_until: None,

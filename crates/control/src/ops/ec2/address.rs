@@ -73,7 +73,7 @@ pub(super) fn associate(
     let address = named(context, input.allocation_id.as_deref(), input.public_ip.as_deref())?;
     let interface = meant(context, input)?;
     match input.private_ip_address.as_deref() {
-        Some(ip) if !interface.addresses().any(|own| own.to_string() == ip) => {
+        Some(ip) if !interface.private_ips().any(|own| own.to_string() == ip) => {
             return Err(fault::invalid_value("The private address is not one of the interface's"));
         }
         Some(ip) if ip != interface.private_ip.to_string() => {

@@ -1,5 +1,4 @@
-//! Blocks that VPCs and subnets get after they were made: more IPv4 blocks of a VPC, which subnets may lie in, and IPv6 blocks,
-//! which are records: no traffic here is IPv6.
+//! Blocks that VPCs and subnets get after they were made: more IPv4 blocks of a VPC, which subnets may lie in, and IPv6 blocks.
 
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use wire::ec2 as shapes;
 use super::vpc::{self, parse_block};
 use super::{fault, peering, select, subnet};
 use crate::context::Context;
+use crate::realm;
 
 /// Blocks of a VPC in each family: 5 by default (VPC quotas, 2026-11).
 const BLOCKS_MAX: usize = 5;
@@ -107,6 +107,10 @@ pub(super) fn add_ipv6(context: &mut Context<'_>, vpc: &Vpc) -> Result<(VpcCidrA
         vpc.ipv6_cidrs.push((id, block));
     }
     add_local_route(estate, vpc.id, &block.to_string());
+    if vpc.ipv6_cidrs.is_empty() {
+        let (estate, mint) = context.edit_with_mint();
+        realm::open_for_ipv6(estate, mint, vpc.id);
+    }
     Ok((id, block))
 }
 

@@ -12,7 +12,7 @@ use super::filters::{one, some};
 use super::select::Filters;
 use super::{endpoint_service, fault, network_interface, select, tags};
 use crate::context::Context;
-use crate::interface::{self, NewInterface};
+use crate::interface::{self, NewInterface, WantedIpv6};
 use std::borrow::Cow;
 
 /// How long AWS takes to make an interface endpoint.
@@ -133,6 +133,7 @@ fn add_interface(
     let wanted = NewInterface {
         subnet,
         address: None,
+        ipv6: WantedIpv6::None,
         description: format!("VPC Endpoint Interface {id}"),
         groups: groups.to_vec(),
         owner: InterfaceOwner::VpcEndpoint(id),

@@ -11,7 +11,7 @@ use super::filters::one;
 use super::select::Filters;
 use super::{address, fault, network_interface, select, tags};
 use crate::context::Context;
-use crate::interface::{self, NewInterface};
+use crate::interface::{self, NewInterface, WantedIpv6};
 use std::borrow::Cow;
 
 /// How long AWS takes to make and to delete a NAT gateway.
@@ -49,6 +49,7 @@ pub(super) fn create(
     let wanted = NewInterface {
         subnet: subnet.id,
         address: wanted_ip.transpose()?,
+        ipv6: WantedIpv6::None,
         description: format!("Interface for NAT Gateway {id}"),
         groups: Vec::new(),
         owner: InterfaceOwner::NatGateway(id),

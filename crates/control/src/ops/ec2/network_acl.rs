@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use topology::id::{NetworkAclAssociationId, NetworkAclId};
-use topology::net::{Ipv4Net, Ipv6Net};
+use topology::net::{Family, Ipv4Net, Ipv6Net};
 use topology::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry};
 use wire::Fault;
 use wire::ec2 as shapes;
@@ -16,6 +16,8 @@ use std::borrow::Cow;
 
 /// The number under which EC2 shows the final deny.
 const FINAL_RULE: i64 = 32_767;
+/// And that of IPv6.
+const FINAL_IPV6_RULE: i64 = 32_768;
 
 pub(super) fn create(
     context: &mut Context<'_>,
@@ -240,22 +242,33 @@ fn render_entry(entry: &NetworkAclEntry) -> shapes::NetworkAclEntry {
     }
 }
 
-fn final_deny(egress: bool) -> shapes::NetworkAclEntry {
+fn final_deny(egress: bool, family: Family) -> shapes::NetworkAclEntry {
+    let every = |of: Family, block: &str| Some(block.to_owned()).filter(|_| of == family);
     shapes::NetworkAclEntry {
-        cidr_block: Some("0.0.0.0/0".to_owned()),
+        cidr_block: every(Family::Ipv4, "0.0.0.0/0"),
+        ipv6_cidr_block: every(Family::Ipv6, "::/0"),
         egress: Some(egress),
         protocol: Some("-1".to_owned()),
         rule_action: Some("deny".to_owned()),
-        rule_number: Some(FINAL_RULE),
+        rule_number: Some(match family {
+            Family::Ipv4 => FINAL_RULE,
+            Family::Ipv6 => FINAL_IPV6_RULE,
+        }),
         ..Default::default()
     }
 }
 
 /// The entries as an answer shows them: those of each direction, its final deny after them.
-pub(super) fn rendered_entries(acl: &NetworkAcl) -> impl Iterator<Item = shapes::NetworkAclEntry> + '_ {
-    [true, false].into_iter().flat_map(|egress| {
+pub(super) fn rendered_entries<'a>(
+    context: &Context<'_>,
+    acl: &'a NetworkAcl,
+) -> impl Iterator<Item = shapes::NetworkAclEntry> + 'a {
+    // That of IPv6 is there where the VPC has a block of that.
+    let has_ipv6 = context.estate().vpcs.get(&acl.vpc).is_some_and(|vpc| !vpc.ipv6_cidrs.is_empty());
+    [true, false].into_iter().flat_map(move |egress| {
         let own = acl.entries.iter().filter(move |entry| entry.egress == egress).map(render_entry);
-        own.chain(std::iter::once(final_deny(egress)))
+        let families = [Family::Ipv4, Family::Ipv6].into_iter().take(1 + usize::from(has_ipv6));
+        own.chain(families.map(move |family| final_deny(egress, family)))
     })
 }
 
@@ -267,7 +280,7 @@ fn render(context: &Context<'_>, acl: &NetworkAcl) -> shapes::NetworkAcl {
     });
     shapes::NetworkAcl {
         associations: Some(associations.collect()),
-        entries: Some(rendered_entries(acl).collect()),
+        entries: Some(rendered_entries(context, acl).collect()),
         is_default: Some(acl.is_default),
         network_acl_id: Some(acl.id.to_string()),
         owner_id: Some(context.account().to_string()),
@@ -277,19 +290,22 @@ fn render(context: &Context<'_>, acl: &NetworkAcl) -> shapes::NetworkAcl {
 }
 
 /// Every entry of an ACL as an answer shows it, the final denies included.
-fn entries<T: ToString>(acl: &NetworkAcl, part: impl Fn(shapes::NetworkAclEntry) -> Option<T>) -> Vec<String> {
-    each(rendered_entries(acl).filter_map(part))
+fn entries<T: ToString>(
+    (context, acl): (&Context<'_>, &NetworkAcl),
+    part: impl Fn(shapes::NetworkAclEntry) -> Option<T>,
+) -> Vec<String> {
+    each(rendered_entries(context, acl).filter_map(part))
 }
 
 /// A protocol counts under its number and under its name.
-fn protocols(acl: &NetworkAcl) -> Vec<String> {
+fn protocols(context: &Context<'_>, acl: &NetworkAcl) -> Vec<String> {
     let names = acl.entries.iter().filter_map(|entry: &NetworkAclEntry| match entry.protocol {
         1 => Some("icmp".to_owned()),
         6 => Some("tcp".to_owned()),
         17 => Some("udp".to_owned()),
         _ => None,
     });
-    names.chain(entries(acl, |entry| entry.protocol)).collect()
+    names.chain(entries((context, acl), |entry| entry.protocol)).collect()
 }
 
 const NETWORK_ACLS: Filters<Arc<NetworkAcl>> = Filters {
@@ -298,16 +314,16 @@ const NETWORK_ACLS: Filters<Arc<NetworkAcl>> = Filters {
         ("association.network-acl-id", |_, acl| each(acl.associations.iter().map(|_| acl.id))),
         ("association.subnet-id", |_, acl| each(acl.associations.iter().map(|(_, subnet)| subnet))),
         ("default", |_, acl| one(acl.is_default)),
-        ("entry.cidr", |_, acl| entries(acl, |entry| entry.cidr_block)),
-        ("entry.egress", |_, acl| entries(acl, |entry| entry.egress)),
-        ("entry.icmp.code", |_, acl| entries(acl, |entry| entry.icmp_type_code?.code)),
-        ("entry.icmp.type", |_, acl| entries(acl, |entry| entry.icmp_type_code?.type_)),
-        ("entry.ipv6-cidr", |_, acl| entries(acl, |entry| entry.ipv6_cidr_block)),
-        ("entry.port-range.from", |_, acl| entries(acl, |entry| entry.port_range?.from)),
-        ("entry.port-range.to", |_, acl| entries(acl, |entry| entry.port_range?.to)),
-        ("entry.protocol", |_, acl| protocols(acl)),
-        ("entry.rule-action", |_, acl| entries(acl, |entry| entry.rule_action)),
-        ("entry.rule-number", |_, acl| entries(acl, |entry| entry.rule_number)),
+        ("entry.cidr", |context, acl| entries((context, acl), |entry| entry.cidr_block)),
+        ("entry.egress", |context, acl| entries((context, acl), |entry| entry.egress)),
+        ("entry.icmp.code", |context, acl| entries((context, acl), |entry| entry.icmp_type_code?.code)),
+        ("entry.icmp.type", |context, acl| entries((context, acl), |entry| entry.icmp_type_code?.type_)),
+        ("entry.ipv6-cidr", |context, acl| entries((context, acl), |entry| entry.ipv6_cidr_block)),
+        ("entry.port-range.from", |context, acl| entries((context, acl), |entry| entry.port_range?.from)),
+        ("entry.port-range.to", |context, acl| entries((context, acl), |entry| entry.port_range?.to)),
+        ("entry.protocol", |context, acl| protocols(context, acl)),
+        ("entry.rule-action", |context, acl| entries((context, acl), |entry| entry.rule_action)),
+        ("entry.rule-number", |context, acl| entries((context, acl), |entry| entry.rule_number)),
         ("network-acl-id", |_, acl| one(acl.id)),
         ("owner-id", owner),
         ("vpc-id", |_, acl| one(acl.vpc)),

@@ -15,7 +15,7 @@ use super::filters::{each, nothing, one, owner, some};
 use super::select::Filters;
 use super::{fault, select, tags};
 use crate::context::Context;
-use crate::interface::{self, InterfaceError, MoreAddresses, NewInterface};
+use crate::interface::{self, InterfaceError, MoreAddresses, NewInterface, WantedIpv6};
 use std::borrow::Cow;
 
 /// Groups of an interface: 5 by AWS's default quota, 16 at most (VPC quotas, 2026-11).
@@ -37,6 +37,7 @@ pub(super) fn create(
     let new = NewInterface {
         subnet: subnet.id,
         address: wanted.primary,
+        ipv6: WantedIpv6::AsTheSubnet,
         description: input.description.unwrap_or_default(),
         groups,
         owner: InterfaceOwner::User,
@@ -105,6 +106,9 @@ pub(super) fn refused(subnet: &str, error: &InterfaceError) -> Fault {
         }
         InterfaceError::AddressOutside => {
             fault::invalid_value("The specified address is not within the subnet's usable range")
+        }
+        InterfaceError::NoIpv6 => {
+            fault::invalid_value(format!("The subnet '{subnet}' does not have an IPv6 CIDR block associated with it"))
         }
         InterfaceError::SubnetFull => {
             fault::new("InsufficientFreeAddressesInSubnet", format!("The subnet '{subnet}' has no free addresses"))
@@ -241,7 +245,7 @@ pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> sha
     });
     let association = super::address::association_of(context, interface.id);
     let dns = |ip: Ipv4Addr| private_name(ip, context.region());
-    let addresses = interface.addresses().map(|ip| shapes::NetworkInterfacePrivateIpAddress {
+    let addresses = interface.private_ips().map(|ip| shapes::NetworkInterfacePrivateIpAddress {
         association: association.clone().filter(|_| ip == interface.private_ip),
         primary: Some(ip == interface.private_ip),
         private_dns_name: Some(dns(ip)),
@@ -304,8 +308,8 @@ const NETWORK_INTERFACES: Filters<Arc<NetworkInterface>> = Filters {
     by: &[
         ("addresses.association.owner-id", |context, interface| some(association(context, interface).ip_owner_id)),
         ("addresses.association.public-ip", |context, interface| some(association(context, interface).public_ip)),
-        ("addresses.primary", |_, interface| each(interface.addresses().map(|ip| ip == interface.private_ip))),
-        ("addresses.private-ip-address", |_, interface| each(interface.addresses())),
+        ("addresses.primary", |_, interface| each(interface.private_ips().map(|ip| ip == interface.private_ip))),
+        ("addresses.private-ip-address", |_, interface| each(interface.private_ips())),
         ("association.allocation-id", |context, interface| some(association(context, interface).allocation_id)),
         ("association.association-id", |context, interface| some(association(context, interface).association_id)),
         ("association.ip-owner-id", |context, interface| some(association(context, interface).ip_owner_id)),
@@ -335,7 +339,7 @@ const NETWORK_INTERFACES: Filters<Arc<NetworkInterface>> = Filters {
         ("operator.principal", nothing),
         ("owner-id", owner),
         ("private-dns-name", |context, interface| some(render(context, interface).private_dns_name)),
-        ("private-ip-address", |_, interface| each(interface.addresses())),
+        ("private-ip-address", |_, interface| each(interface.private_ips())),
         ("requester-id", |context, interface| some(render(context, interface).requester_id)),
         ("requester-managed", |_, interface| one(interface.owner.is_service())),
         ("source-dest-check", |_, interface| one(interface.source_dest_check)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use topology::id::PrefixListId;
+use topology::net::{Family, IpNet};
 use topology::resource::Tags;
 use topology::resource::prefix_list::{PrefixList, PrefixListEntry};
 use topology::resource::security_group::RulePeer;
@@ -92,18 +93,22 @@ pub(super) fn create(
     context: &mut Context<'_>,
     input: shapes::CreateManagedPrefixListRequest,
 ) -> Result<shapes::ManagedPrefixList, Fault> {
-    if input.address_family != "IPv4" {
-        return Err(fault::unsupported(&format!("the address family {}", input.address_family)));
-    }
+    let family = match input.address_family.as_str() {
+        "IPv4" => Family::Ipv4,
+        "IPv6" => Family::Ipv6,
+        other => return Err(fault::invalid_value(format!("Value ({other}) for parameter addressFamily is invalid"))),
+    };
     if input.prefix_list_name.starts_with("com.amazonaws") || input.prefix_list_name.is_empty() {
         return Err(fault::invalid_value("The prefix list name is not valid"));
     }
     let id = PrefixListId::from_bits(context.mint.wide());
-    let entries = input.entries.unwrap_or_default().into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let entries =
+        input.entries.unwrap_or_default().into_iter().map(|new| entry(new, family)).collect::<Result<Vec<_>, _>>()?;
     let list = PrefixList {
         id,
         name: input.prefix_list_name,
         max_entries: parse_max(input.max_entries)?,
+        family,
         version: 1,
         entries,
         tags: tags::at_creation(input.tag_specifications, "prefix-list")?,
@@ -120,9 +125,9 @@ fn parse_max(max: i64) -> Result<u32, Fault> {
     within.ok_or_else(|| fault::invalid_value(format!("MaxEntries must be between 1 and {ENTRIES_MAX}")))
 }
 
-fn entry(input: shapes::AddPrefixListEntry) -> Result<PrefixListEntry, Fault> {
-    let cidr = input.cidr.parse::<topology::net::Ipv4Net>();
-    let cidr = cidr.map_err(|_| fault::invalid_value(format!("The CIDR {} is not valid", input.cidr)))?.trunc();
+fn entry(input: shapes::AddPrefixListEntry, family: Family) -> Result<PrefixListEntry, Fault> {
+    let cidr = input.cidr.parse::<IpNet>().ok().filter(|cidr| Family::of_block(cidr) == family);
+    let cidr = cidr.ok_or_else(|| fault::invalid_value(format!("The CIDR {} is not valid", input.cidr)))?.trunc();
     Ok(PrefixListEntry { cidr, description: input.description.filter(|text| !text.is_empty()) })
 }
 
@@ -164,7 +169,7 @@ pub(super) fn modify(
         }
     }
     for new in added {
-        let new = entry(new)?;
+        let new = entry(new, list.family)?;
         // An entry that is added again gets the new description.
         list.entries.retain(|entry| entry.cidr != new.cidr);
         list.entries.push(new);
@@ -279,7 +284,7 @@ fn render_aws(context: &Context<'_>, list: &AwsPrefixList) -> shapes::ManagedPre
 fn render(context: &Context<'_>, list: &PrefixList) -> shapes::ManagedPrefixList {
     let state = if list.version > 1 { "modify-complete" } else { "create-complete" };
     shapes::ManagedPrefixList {
-        address_family: Some("IPv4".to_owned()),
+        address_family: Some(list.family.to_string()),
         max_entries: Some(i64::from(list.max_entries)),
         owner_id: Some(context.account().to_string()),
         prefix_list_arn: Some(format!(

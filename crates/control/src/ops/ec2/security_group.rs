@@ -49,7 +49,7 @@ pub(super) fn create(
     let answer = tags::render(&tags);
     let (estate, mint) = context.edit_with_mint();
     estate.security_groups.insert(id, SecurityGroup { id, vpc, name, description, tags });
-    realm::allow_all_egress(estate, mint, id);
+    realm::allow_all_egress(estate, mint, (id, vpc));
     Ok(shapes::CreateSecurityGroupResult {
         group_id: Some(id.to_string()),
         security_group_arn: Some(arn(context, id)),

@@ -17,7 +17,7 @@ use wire::elbv2 as shapes;
 
 use super::{elastic_ip, fault, tags};
 use crate::context::Context;
-use crate::interface::{self, InterfaceError, NewInterface};
+use crate::interface::{self, InterfaceError, NewInterface, WantedIpv6};
 
 /// How long AWS takes to provision a load balancer.
 const PROVISIONING_S: i64 = 120;
@@ -241,6 +241,7 @@ fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Wanted<Ar
         let wanted = NewInterface {
             subnet: subnet.id,
             address: *address,
+            ipv6: WantedIpv6::None,
             description: format!("ELB {}", balancer.full_name()),
             groups: balancer.groups.clone(),
             owner: InterfaceOwner::LoadBalancer(id),
@@ -271,6 +272,7 @@ fn no_interface(subnet: SubnetId, error: &InterfaceError) -> Fault {
         InterfaceError::NoSubnet => {
             Fault::new("SubnetNotFound", 400, format!("The subnet ID '{subnet}' does not exist"))
         }
+        InterfaceError::NoIpv6 => fault::validation("You must specify subnets with an associated IPv6 CIDR block"),
         InterfaceError::SubnetFull => {
             Fault::new("InvalidSubnet", 400, format!("Not enough IP space available in {subnet}"))
         }

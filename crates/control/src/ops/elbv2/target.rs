@@ -72,8 +72,8 @@ fn parse(context: &Context<'_>, group: &TargetGroup, wanted: shapes::TargetDescr
                 subnet.zone
             )));
         }
-        (None, Some("all")) if net::is_private_target(address) => TargetZone::All,
-        (None, zone) if net::is_private_target(address) && zone != Some("all") => {
+        (None, Some("all")) if net::is_private_target(address.into()) => TargetZone::All,
+        (None, zone) if net::is_private_target(address.into()) && zone != Some("all") => {
             return Err(fault::validation(format!(
                 "You must specify the Availability Zone 'all' for the IP address '{address}' because it is outside the VPC"
             )));
@@ -84,7 +84,7 @@ fn parse(context: &Context<'_>, group: &TargetGroup, wanted: shapes::TargetDescr
             )));
         }
     };
-    Ok(Target { instance: None, address, port, zone, draining_until: None })
+    Ok(Target { instance: None, address: address.into(), port, zone, draining_until: None })
 }
 
 /// Only instances of the group's VPC that run can be registered (ELBv2 API reference, RegisterTargets, 2026-11; texts as public
@@ -111,7 +111,7 @@ fn of_instance(
     match (instance.state, subnet) {
         (InstanceState::Running, Some(subnet)) => Ok(Target {
             instance: Some(id),
-            address: instance.private_ip,
+            address: instance.private_ip.into(),
             port,
             zone: TargetZone::In(subnet.zone.clone()),
             draining_until: None,

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use kernel::flows::{Barrier, Carried, Count, Refused, Stage, Told, Way};
+use std::net::IpAddr;
 use topology::id::VpcId;
 use topology::net::Direction;
+use topology::net::Family;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::verdict::{End, Flow, Side, side};
 
@@ -58,7 +60,7 @@ impl FlowBook {
         if resolver == Some(*way.to.ip()) && way.to.port() == NAMES {
             return None;
         }
-        let [sender, receiver] = [way.from, way.to].map(|end| fabric.interface_at(vpc, *end.ip()));
+        let [sender, receiver] = [way.from, way.to].map(|end| fabric.interface_at(vpc, (*end.ip()).into()));
         let told = |index: Option<InterfaceIndex>| index.and_then(|index| fabric.flow_logs.get(&index)).map(Arc::clone);
         let (from, to) = (told(sender), told(receiver));
         if from.is_none() && to.is_none() {
@@ -66,7 +68,7 @@ impl FlowBook {
         }
         // As AWS numbers them: within the VPC, and through a peering connection of the region.
         let path = Some(if sender.is_some() && receiver.is_some() { 1 } else { 4 });
-        let (own, address) = (*way.from.ip(), *way.to.ip());
+        let (own, address) = (IpAddr::from(*way.from.ip()), IpAddr::from(*way.to.ip()));
         let (book, port, protocol) = (Arc::clone(self), way.to.port(), way.protocol);
         Some((Ends { book, from, to, own, seen_as: own, address, port, protocol, path }, (sender, receiver)))
     }
@@ -75,8 +77,8 @@ impl FlowBook {
 /// Where a packet was refused, on its way.
 fn last(fabric: &Fabric, (sender, receiver): Pair, Refused { way, flags, at, .. }: Refused) -> Pass {
     let is_let_out = sender.is_none_or(|sender| {
-        let to = receiver.map_or(End::Address(*way.to.ip()), End::Interface);
-        let flow = Flow { from: End::Interface(sender), to, port: way.to.port(), seen_as: None };
+        let to = receiver.map_or(End::Address((*way.to.ip()).into()), End::Interface);
+        let flow = Flow { from: End::Interface(sender), to, family: Family::Ipv4, port: way.to.port(), seen_as: None };
         // The verdict speaks of TCP. Behind the first packet groups are not asked.
         let is_opening = way.protocol == TCP && flags & ACK == 0;
         !is_opening || !matches!(side(fabric, flow, Direction::Egress), Side::Denied(_))
@@ -141,7 +143,7 @@ mod tests {
     fn noted(note: impl FnOnce(&Ends, &mut Shelf)) -> Vec<(u8, Direction, bool, u8, u64, u64)> {
         let book = Arc::<FlowBook>::default();
         let [from, to] = [1, 2].map(|n| Some(told(n, &[FlowInterval::Minute])));
-        let (own, address) = (*WAY.from.ip(), *WAY.to.ip());
+        let (own, address) = (IpAddr::from(*WAY.from.ip()), IpAddr::from(*WAY.to.ip()));
         let (same, path) = (Arc::clone(&book), Some(1));
         let ends = Ends { book: same, from, to, own, seen_as: own, address, port: 80, protocol: TCP, path };
         note(&ends, &mut book.0.lock());

@@ -43,7 +43,7 @@ fn what_does_not_fit_ends_a_session_and_says_why() {
         assert_eq!(outcome, Err(Over::Broken(why)));
     }
     let (mut gateway, _) = open();
-    let target = TargetTold { group: TargetGroupId::from_bits(1), address: Ipv4Addr::LOCALHOST, port: 80 };
+    let target = TargetTold { group: TargetGroupId::from_bits(1), address: Ipv4Addr::LOCALHOST.into(), port: 80 };
     let facts = vec![FactTold::Health { target, health: HealthTold::Healthy }; LINK_FACTS_MAX + 1];
     assert!(matches!(gateway.hear(FromAgent::Facts { facts }, SECOND), Err(Over::Broken(_))));
     let (mut gateway, _) = open();

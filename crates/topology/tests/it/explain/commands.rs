@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use topology::id::{NetworkAclId, SecurityGroupId};
-use topology::net::{PortRange, Traffic};
+use topology::net::{Family, PortRange, Traffic};
 use topology::reach::explain;
 use topology::resource::peering::PeeringState;
 use topology::resource::security_group::RulePeer;
@@ -74,7 +74,7 @@ fn parse(line: &str) -> (SecurityGroupId, Direction, Traffic, RulePeer) {
 fn flows(world: &World, fabric: &Fabric, health_port: Option<u16>) -> Vec<Flow> {
     let at = |n| End::Interface(index(world, fabric, n));
     let mut flows: Vec<Flow> = std::iter::zip(LINK_ENIS, NODE_ENIS)
-        .map(|(link, node)| Flow { from: at(link), to: at(node), port: 80, seen_as: None })
+        .map(|(link, node)| Flow { from: at(link), to: at(node), family: Family::Ipv4, port: 80, seen_as: None })
         .collect();
     let mut ends: Vec<End> = TARGET_ENIS.map(at).to_vec();
     ends.push(End::Address(OUTSIDE.parse().unwrap()));
@@ -82,7 +82,7 @@ fn flows(world: &World, fabric: &Fabric, health_port: Option<u16>) -> Vec<Flow> 
     for node in NODE_ENIS {
         for to in &ends {
             for port in [Some(8080), health_port].into_iter().flatten() {
-                flows.push(Flow { from: at(node), to: *to, port, seen_as: None });
+                flows.push(Flow { from: at(node), to: *to, family: Family::Ipv4, port, seen_as: None });
             }
         }
     }
@@ -225,7 +225,7 @@ proptest! {
             let from = End::Interface(fabric.interface_by_id(hop.from.unwrap()).unwrap());
             let to = hop.to.and_then(|id| fabric.interface_by_id(id)).map(End::Interface);
             let to = to.unwrap_or(End::Address(OUTSIDE.parse().unwrap()));
-            prop_assert!(!allowed(fabric, Flow { from, to, port: hop.port.unwrap(), seen_as: None }), "reach denies what verdict allows");
+            prop_assert!(!allowed(fabric, Flow { from, to, family: Family::Ipv4, port: hop.port.unwrap(), seen_as: None }), "reach denies what verdict allows");
         }
         for (n, line) in (50..).zip(&told.fix) {
             run(&mut world, n, line);

@@ -147,7 +147,7 @@ fn what_leads_into_another_vpc_is_told_step_by_step() {
         let fabric = &only(&before).fabric;
         let mut asked = trace(&world, &before, 504);
         asked.hops.truncate(8);
-        let to = Destination::Address(world.vpc(), peer);
+        let to = Destination::Address(world.vpc(), peer.into());
         let from = index(&world, fabric, NODE_ENIS[0]);
         match way::ask(fabric, from, to, 8080) {
             Ok(open) => {
@@ -204,7 +204,7 @@ fn overlapping_addresses_never_meet() {
         let snapshot = snapshot(world);
         let fabric = &only(&snapshot).fabric;
         let from = topology::verdict::End::Interface(index(world, fabric, NODE_ENIS[0]));
-        let to = Destination::Address(world.vpc(), beyond);
+        let to = Destination::Address(world.vpc(), beyond.into());
         assert_ne!(
             way::answers(fabric, (from, to), 8080),
             Way::Host(([10, 0, 1, 8], 8080).into()),
