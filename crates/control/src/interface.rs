@@ -44,6 +44,10 @@ pub(crate) enum WantedIpv6 {
     These(Vec<Ipv6Addr>, usize),
 }
 
+/// IPv6 addresses of an interface: 50 at most, as the largest instance types have (EC2 user guide, "IP addresses per network interface",
+/// 2026-11).
+pub(crate) const IPV6_MAX: usize = 50;
+
 /// What an interface is to be.
 #[derive(Debug, Clone)]
 pub(crate) struct NewInterface {
@@ -133,6 +137,20 @@ pub(crate) fn assign(
         interface.secondary_ips.extend(assigned);
     }
     Ok(())
+}
+
+/// Gives an interface more IPv6 addresses of its subnet: those that are named, and so many more. What it got.
+pub(crate) fn assign_ipv6(
+    estate: &mut RealmEstate,
+    id: NetworkInterfaceId,
+    wanted: (&[Ipv6Addr], usize),
+) -> Result<Vec<Ipv6Addr>, InterfaceError> {
+    let subnet = estate.network_interfaces.get(&id).ok_or(InterfaceError::NoSubnet)?.subnet;
+    let assigned = free_ipv6(estate, subnet, wanted)?;
+    if let Some(interface) = estate.network_interfaces.edit(&id) {
+        interface.ipv6_addresses.extend(&assigned);
+    }
+    Ok(assigned)
 }
 
 /// IPv6 addresses of a subnet that no interface has: those that are named, and so many more.

@@ -59,7 +59,7 @@ pub fn template(data: &[u8]) {
 /// # Panics
 /// When the answer is longer than the asker takes, is none, or is another question's: that is what a fuzzer looks for.
 pub fn names(data: &[u8]) {
-    let all = || Some(Found::Addresses((0..200).map(Ipv4Addr::from_bits).collect()));
+    let all = || Some(Found::Addresses((0..200).map(|bits| Ipv4Addr::from_bits(bits).into()).collect()));
     for (carrier, room) in [(Carrier::Datagram, DNS_ANSWER_BYTES_MAX), (Carrier::Stream, usize::from(u16::MAX))] {
         let Some(answer) = message::answer(data, carrier, |_name| all()) else { continue };
         assert!(answer.len() <= room, "{} bytes", answer.len());

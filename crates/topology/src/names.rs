@@ -1,10 +1,11 @@
 //! The names that the resolver of a VPC knows: those of load balancers, and the private DNS names of interfaces (Amazon VPC user guide, "DNS
 //! attributes for your VPC", 2026-11). Nothing leads out of a private network, so that no other name is asked for elsewhere.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::arn::BalancerKind;
 use crate::id::{Realm, Region, VpcId};
+use crate::net::Family;
 use crate::snapshot::balancer::{Balancer, Node};
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::{RealmSnapshot, Snapshot};
@@ -16,7 +17,7 @@ const REVERSE: &str = ".in-addr.arpa";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// These addresses; a name that has none just now has no answer, but is there.
-    Addresses(Vec<Ipv4Addr>),
+    Addresses(Vec<IpAddr>),
     /// A name, for an address the other way round.
     Name(String),
     /// There is no such name.
@@ -51,7 +52,7 @@ pub fn find(snapshot: &Snapshot, (realm, vpc): (&Realm, VpcId), name: &str, turn
     }
     if let Some(address) = private(&name, &realm.region) {
         let is_there = own.fabric.interface_at(vpc, address.into()).is_some();
-        return Some(if is_there { Found::Addresses(vec![address]) } else { Found::Nothing });
+        return Some(if is_there { Found::Addresses(vec![address.into()]) } else { Found::Nothing });
     }
     // Names of load balancers are everybody's on AWS, those of internal ones too.
     let mut addresses = match snapshot.realms.iter().find_map(|realm| of_balancer(realm, &name)) {
@@ -77,7 +78,7 @@ fn reversed(text: &str) -> Option<Ipv4Addr> {
 }
 
 /// The addresses of a load balancer that has this name. One that is not active yet answers at none.
-fn of_balancer(realm: &RealmSnapshot, name: &str) -> Option<Vec<Ipv4Addr>> {
+fn of_balancer(realm: &RealmSnapshot, name: &str) -> Option<Vec<IpAddr>> {
     realm.balancers.balancers.iter().find_map(|balancer| {
         let before = name.strip_suffix(&balancer.dns_name.to_ascii_lowercase())?;
         let zone = match before.strip_suffix('.') {
@@ -88,7 +89,7 @@ fn of_balancer(realm: &RealmSnapshot, name: &str) -> Option<Vec<Ipv4Addr>> {
         };
         let is_wanted = |node: &&Node| zone.is_none_or(|zone| node.zone.as_str() == zone);
         let nodes = balancer.nodes.iter().filter(is_wanted).filter(|_| balancer.active && balancer.internal);
-        Some(nodes.filter_map(|node| address(&realm.fabric, node)).collect())
+        Some(nodes.flat_map(|node| addresses(&realm.fabric, node)).collect())
     })
 }
 
@@ -96,8 +97,10 @@ fn has_zone(balancer: &Balancer, zone: &str) -> bool {
     balancer.nodes.iter().any(|node| node.zone.as_str() == zone)
 }
 
-fn address(fabric: &Fabric, node: &Node) -> Option<Ipv4Addr> {
-    Some(fabric.interface(node.interface)?.private_ip)
+/// Its own, and that of IPv6 where it has one.
+fn addresses(fabric: &Fabric, node: &Node) -> impl Iterator<Item = IpAddr> {
+    let interface = fabric.interface(node.interface);
+    [Family::Ipv4, Family::Ipv6].into_iter().filter_map(move |family| interface?.address(family))
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ const ROWS: &[Row] = &[
         ServiceId::Ec2,
         &["CreateNetworkInterface", "ModifyNetworkInterfaceAttribute"],
         &["EnablePrimaryIpv6"],
-        "there is no IPv6 traffic",
+        "instances are targets by their IPv4 addresses alone",
     ),
     row(
         ServiceId::Ec2,
@@ -86,7 +86,7 @@ const ROWS: &[Row] = &[
         ServiceId::Elbv2,
         &["CreateLoadBalancer", "SetSubnets"],
         &["EnablePrefixForIpv6SourceNat"],
-        "there is no IPv6 traffic",
+        "for UDP over IPv6; UDP listeners are refused by name",
     ),
     row(
         ServiceId::ApiGateway,

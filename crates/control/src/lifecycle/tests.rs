@@ -192,6 +192,7 @@ fn a_draining_target_is_forgotten_when_its_delay_is_over() {
         name: "orders".to_owned(),
         vpc: place.vpc,
         kind: TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1),
+        family: topology::net::Family::Ipv4,
         port: 80,
         health_check: HealthCheck::new(None, probe, pace).unwrap(),
         tags: Tags::new(),

@@ -48,8 +48,9 @@ pub(crate) fn receive(
     let policy = XffPolicy { mode: attributes.xff_mode, client_port: attributes.xff_client_port };
     let (end, address, &socket) = visit.client;
     let known = match end {
-        End::Interface(interface) => visit.realm.address(interface),
-        End::Address(_) => None,
+        // Written beforehand are those of IPv4.
+        End::Interface(interface) if address.is_ipv4() => visit.realm.address(interface),
+        End::Interface(_) | End::Address(_) => None,
     };
     let written = known.map_or_else(|| Cow::Owned(header_of(address)), Cow::Borrowed);
     let client = Client { address: &written, socket };

@@ -112,6 +112,8 @@ pub(crate) fn lead<'w>(entered: &Entered<'w>, recording: &mut Recording) -> Resu
         Onward::Balancer { listener, balancer, node: to, permit }
     } else {
         let to = Destination::Address(group.vpc, chosen.target.address);
+        // A client of the other family cannot be seen (NLB user guide, "Client IP preservation", 2026-11).
+        let sender = (sender.0, sender.1.filter(|client| Family::of(*client) == to.family()));
         let permit = dial::ask_as(realm.net(), sender, to, chosen.target.port).map_err(Stopped::Silent)?;
         let own = fabric.interface(node.interface).and_then(|node| node.address(Family::of(entered.client.ip())));
         let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED.into());

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use topology::net::Direction;
+use topology::net::Family;
 use topology::resource::flow_log::FlowField;
 use topology::snapshot::fabric::{FlowLog, Logged};
 
@@ -70,7 +71,7 @@ fn put_flow(line: &mut String, (key, sum): (&Key, &Sum), field: FlowField) -> st
         FlowField::Bytes => or_dash(line, sum.bytes),
         FlowField::Action => write!(line, "{}", if key.is_accepted { "ACCEPT" } else { "REJECT" }),
         FlowField::TcpFlags => write!(line, "{}", sum.flags),
-        FlowField::Type => write!(line, "IPv4"),
+        FlowField::Type => write!(line, "{}", Family::of(key.to.0)),
         FlowField::FlowDirection => match key.direction {
             Direction::Ingress => write!(line, "ingress"),
             Direction::Egress => write!(line, "egress"),

@@ -1,9 +1,9 @@
 //! Messages of DNS: a question, and its answer in as many bytes as the asker takes. A message that is none is answered with what is wrong with
 //! it as far as it can be read, or not at all.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use simple_dns::rdata::{A, OPT, PTR, RData};
+use simple_dns::rdata::{A, AAAA, OPT, PTR, RData};
 use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, ResourceRecord, TYPE};
 use topology::names::Found;
 
@@ -80,15 +80,16 @@ fn answered<'a>(asked: Packet<'a>, find: impl FnOnce(&str) -> Option<Found>) -> 
         Some(code) => *reply.rcode_mut() = code,
         None => match find(&question.qname.to_string())? {
             Found::Nothing => *reply.rcode_mut() = RCODE::NameError,
-            Found::Addresses(addresses) if wants(&question, TYPE::A) => {
-                reply.answers.extend(addresses.into_iter().map(|address| record(&question.qname, of(address))));
+            Found::Addresses(addresses) => {
+                let wanted = addresses.into_iter().filter(|address| wants(&question, kind(*address)));
+                reply.answers.extend(wanted.map(|address| record(&question.qname, of(address))));
             }
             Found::Name(name) if wants(&question, TYPE::PTR) => {
                 let data = RData::PTR(PTR(Name::new_unchecked(&name).into_owned()));
                 reply.answers.push(record(&question.qname, data));
             }
             // It is there, and has nothing of what was asked for.
-            Found::Addresses(_) | Found::Name(_) => {}
+            Found::Name(_) => {}
         },
     }
     reply.questions.push(question);
@@ -99,8 +100,19 @@ fn wants(question: &Question<'_>, kind: TYPE) -> bool {
     question.qtype == QTYPE::ANY || question.qtype == QTYPE::TYPE(kind)
 }
 
-fn of(address: Ipv4Addr) -> RData<'static> {
-    RData::A(A { address: address.to_bits() })
+/// Which records tell of an address.
+const fn kind(address: IpAddr) -> TYPE {
+    match address {
+        IpAddr::V4(_) => TYPE::A,
+        IpAddr::V6(_) => TYPE::AAAA,
+    }
+}
+
+fn of(address: IpAddr) -> RData<'static> {
+    match address {
+        IpAddr::V4(address) => RData::A(A { address: address.to_bits() }),
+        IpAddr::V6(address) => RData::AAAA(AAAA { address: address.to_bits() }),
+    }
 }
 
 fn record<'a>(name: &Name<'a>, data: RData<'a>) -> ResourceRecord<'a> {

@@ -43,6 +43,7 @@ fn streams(chain: &mut Chain, targets: Vec<Target>) {
         name: "targets".into(),
         vpc: VPC,
         kind: TargetGroupKind::Tcp(Registered::Ip),
+        family: topology::net::Family::Ipv4,
         port: TARGET_PORT,
         health_check: HealthCheck::new(None, Probe::Tcp, pace).unwrap(),
         tags: Default::default(),

@@ -64,6 +64,8 @@ fn to_targets(group: &TargetGroup, nodes: &[&Node], client: Option<IpAddr>) -> V
     let seen_as = client.filter(|_| group.stream.as_ref().is_some_and(|stream| stream.preserves_client));
     let each = |target: &Target| {
         let (to, port) = (Destination::Address(group.vpc, target.address), target.port);
+        // A client of the other family is not seen.
+        let seen_as = seen_as.filter(|client| Family::of(*client) == to.family());
         let serving = nodes.iter().filter(|node| group.serves(&node.zone, target));
         serving.map(|node| Passage { from: End::Interface(node.interface), to, port, seen_as }).collect::<Vec<_>>()
     };

@@ -168,7 +168,7 @@ fields! {
     InstanceId "instance-id" 3;
     /// Flags of TCP, put together.
     TcpFlags "tcp-flags" 3;
-    /// `IPv4`
+    /// `IPv4` or `IPv6`
     Type "type" 3;
     /// The sender's own address.
     PktSrcAddr "pkt-srcaddr" 3;

@@ -162,6 +162,15 @@ pub struct LoadBalancer {
 const DENY_ALL_IGW_TRAFFIC: &str = "ipv6.deny_all_igw_traffic";
 
 impl LoadBalancer {
+    /// `IpAddressType` of one whose nodes have addresses of IPv6 too.
+    pub const DUAL_STACK: &'static str = "dualstack";
+
+    /// Whether its nodes have addresses of IPv6 too.
+    #[must_use]
+    pub fn is_dual_stack(&self) -> bool {
+        self.ip_address_type == Self::DUAL_STACK
+    }
+
     /// Its kind.
     #[must_use]
     pub const fn kind(&self) -> BalancerKind {

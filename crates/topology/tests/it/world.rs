@@ -442,6 +442,7 @@ impl World {
             name: if n == 1 { "orders".to_owned() } else { format!("group-{n}") },
             vpc: self.vpc(),
             kind: TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1),
+            family: topology::net::Family::Ipv4,
             port: 8080,
             health_check: HealthCheck::new(None, probe, pace).unwrap(),
             tags: BTreeMap::new(),

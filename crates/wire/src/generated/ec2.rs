@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 pub enum Operation {
     AcceptVpcPeeringConnection,
     AllocateAddress,
+    AssignIpv6Addresses,
     AssociateAddress,
     AssociateDhcpOptions,
     AssociateRouteTable,
@@ -115,6 +116,7 @@ pub enum Operation {
     StartInstances,
     StopInstances,
     TerminateInstances,
+    UnassignIpv6Addresses,
     UnmonitorInstances,
     UpdateSecurityGroupRuleDescriptionsEgress,
     UpdateSecurityGroupRuleDescriptionsIngress,
@@ -124,6 +126,7 @@ impl Operation {
     pub const ALL: &'static [Operation] = &[
         Operation::AcceptVpcPeeringConnection,
         Operation::AllocateAddress,
+        Operation::AssignIpv6Addresses,
         Operation::AssociateAddress,
         Operation::AssociateDhcpOptions,
         Operation::AssociateRouteTable,
@@ -224,6 +227,7 @@ impl Operation {
         Operation::StartInstances,
         Operation::StopInstances,
         Operation::TerminateInstances,
+        Operation::UnassignIpv6Addresses,
         Operation::UnmonitorInstances,
         Operation::UpdateSecurityGroupRuleDescriptionsEgress,
         Operation::UpdateSecurityGroupRuleDescriptionsIngress,
@@ -247,6 +251,7 @@ impl Operation {
 pub enum Call {
     AcceptVpcPeeringConnection(AcceptVpcPeeringConnectionRequest),
     AllocateAddress(AllocateAddressRequest),
+    AssignIpv6Addresses(AssignIpv6AddressesRequest),
     AssociateAddress(AssociateAddressRequest),
     AssociateDhcpOptions(AssociateDhcpOptionsRequest),
     AssociateRouteTable(AssociateRouteTableRequest),
@@ -347,6 +352,7 @@ pub enum Call {
     StartInstances(StartInstancesRequest),
     StopInstances(StopInstancesRequest),
     TerminateInstances(TerminateInstancesRequest),
+    UnassignIpv6Addresses(UnassignIpv6AddressesRequest),
     UnmonitorInstances(UnmonitorInstancesRequest),
     UpdateSecurityGroupRuleDescriptionsEgress(UpdateSecurityGroupRuleDescriptionsEgressRequest),
     UpdateSecurityGroupRuleDescriptionsIngress(UpdateSecurityGroupRuleDescriptionsIngressRequest),
@@ -358,6 +364,7 @@ impl Call {
         match self {
             Call::AcceptVpcPeeringConnection(_) => Operation::AcceptVpcPeeringConnection,
             Call::AllocateAddress(_) => Operation::AllocateAddress,
+            Call::AssignIpv6Addresses(_) => Operation::AssignIpv6Addresses,
             Call::AssociateAddress(_) => Operation::AssociateAddress,
             Call::AssociateDhcpOptions(_) => Operation::AssociateDhcpOptions,
             Call::AssociateRouteTable(_) => Operation::AssociateRouteTable,
@@ -458,6 +465,7 @@ impl Call {
             Call::StartInstances(_) => Operation::StartInstances,
             Call::StopInstances(_) => Operation::StopInstances,
             Call::TerminateInstances(_) => Operation::TerminateInstances,
+            Call::UnassignIpv6Addresses(_) => Operation::UnassignIpv6Addresses,
             Call::UnmonitorInstances(_) => Operation::UnmonitorInstances,
             Call::UpdateSecurityGroupRuleDescriptionsEgress(_) => Operation::UpdateSecurityGroupRuleDescriptionsEgress,
             Call::UpdateSecurityGroupRuleDescriptionsIngress(_) => {
@@ -469,6 +477,7 @@ impl Call {
         match operation {
             Operation::AcceptVpcPeeringConnection => Call::AcceptVpcPeeringConnection(Shaped::from_value(value)),
             Operation::AllocateAddress => Call::AllocateAddress(Shaped::from_value(value)),
+            Operation::AssignIpv6Addresses => Call::AssignIpv6Addresses(Shaped::from_value(value)),
             Operation::AssociateAddress => Call::AssociateAddress(Shaped::from_value(value)),
             Operation::AssociateDhcpOptions => Call::AssociateDhcpOptions(Shaped::from_value(value)),
             Operation::AssociateRouteTable => Call::AssociateRouteTable(Shaped::from_value(value)),
@@ -583,6 +592,7 @@ impl Call {
             Operation::StartInstances => Call::StartInstances(Shaped::from_value(value)),
             Operation::StopInstances => Call::StopInstances(Shaped::from_value(value)),
             Operation::TerminateInstances => Call::TerminateInstances(Shaped::from_value(value)),
+            Operation::UnassignIpv6Addresses => Call::UnassignIpv6Addresses(Shaped::from_value(value)),
             Operation::UnmonitorInstances => Call::UnmonitorInstances(Shaped::from_value(value)),
             Operation::UpdateSecurityGroupRuleDescriptionsEgress => {
                 Call::UpdateSecurityGroupRuleDescriptionsEgress(Shaped::from_value(value))
@@ -598,6 +608,7 @@ impl Call {
         match self {
             Call::AcceptVpcPeeringConnection(input) => input.into_value(),
             Call::AllocateAddress(input) => input.into_value(),
+            Call::AssignIpv6Addresses(input) => input.into_value(),
             Call::AssociateAddress(input) => input.into_value(),
             Call::AssociateDhcpOptions(input) => input.into_value(),
             Call::AssociateRouteTable(input) => input.into_value(),
@@ -698,6 +709,7 @@ impl Call {
             Call::StartInstances(input) => input.into_value(),
             Call::StopInstances(input) => input.into_value(),
             Call::TerminateInstances(input) => input.into_value(),
+            Call::UnassignIpv6Addresses(input) => input.into_value(),
             Call::UnmonitorInstances(input) => input.into_value(),
             Call::UpdateSecurityGroupRuleDescriptionsEgress(input) => input.into_value(),
             Call::UpdateSecurityGroupRuleDescriptionsIngress(input) => input.into_value(),
@@ -711,6 +723,7 @@ pub trait Service {
         input: AcceptVpcPeeringConnectionRequest,
     ) -> Result<AcceptVpcPeeringConnectionResult, Fault>;
     fn allocate_address(&mut self, input: AllocateAddressRequest) -> Result<AllocateAddressResult, Fault>;
+    fn assign_ipv6_addresses(&mut self, input: AssignIpv6AddressesRequest) -> Result<AssignIpv6AddressesResult, Fault>;
     fn associate_address(&mut self, input: AssociateAddressRequest) -> Result<AssociateAddressResult, Fault>;
     fn associate_dhcp_options(&mut self, input: AssociateDhcpOptionsRequest) -> Result<(), Fault>;
     fn associate_route_table(&mut self, input: AssociateRouteTableRequest) -> Result<AssociateRouteTableResult, Fault>;
@@ -937,6 +950,10 @@ pub trait Service {
     fn start_instances(&mut self, input: StartInstancesRequest) -> Result<StartInstancesResult, Fault>;
     fn stop_instances(&mut self, input: StopInstancesRequest) -> Result<StopInstancesResult, Fault>;
     fn terminate_instances(&mut self, input: TerminateInstancesRequest) -> Result<TerminateInstancesResult, Fault>;
+    fn unassign_ipv6_addresses(
+        &mut self,
+        input: UnassignIpv6AddressesRequest,
+    ) -> Result<UnassignIpv6AddressesResult, Fault>;
     fn unmonitor_instances(&mut self, input: UnmonitorInstancesRequest) -> Result<UnmonitorInstancesResult, Fault>;
     fn update_security_group_rule_descriptions_egress(
         &mut self,
@@ -956,6 +973,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
     let value = match call {
         Call::AcceptVpcPeeringConnection(input) => service.accept_vpc_peering_connection(input)?.into_value(),
         Call::AllocateAddress(input) => service.allocate_address(input)?.into_value(),
+        Call::AssignIpv6Addresses(input) => service.assign_ipv6_addresses(input)?.into_value(),
         Call::AssociateAddress(input) => service.associate_address(input)?.into_value(),
         Call::AssociateDhcpOptions(input) => service.associate_dhcp_options(input)?.into_value(),
         Call::AssociateRouteTable(input) => service.associate_route_table(input)?.into_value(),
@@ -1068,6 +1086,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::StartInstances(input) => service.start_instances(input)?.into_value(),
         Call::StopInstances(input) => service.stop_instances(input)?.into_value(),
         Call::TerminateInstances(input) => service.terminate_instances(input)?.into_value(),
+        Call::UnassignIpv6Addresses(input) => service.unassign_ipv6_addresses(input)?.into_value(),
         Call::UnmonitorInstances(input) => service.unmonitor_instances(input)?.into_value(),
         Call::UpdateSecurityGroupRuleDescriptionsEgress(input) => {
             service.update_security_group_rule_descriptions_egress(input)?.into_value()
@@ -1268,6 +1287,46 @@ impl Shaped for AllocateAddressResult {
             self.domain.map(Shaped::into_value),
             self.network_border_group.map(Shaped::into_value),
             self.public_ip.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssignIpv6AddressesRequest {
+    pub ipv6_address_count: Option<i64>,
+    pub ipv6_addresses: Option<Vec<String>>,
+    pub network_interface_id: String,
+}
+impl Shaped for AssignIpv6AddressesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            ipv6_address_count: fields.optional(),
+            ipv6_addresses: fields.optional(),
+            network_interface_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.ipv6_address_count.map(Shaped::into_value),
+            self.ipv6_addresses.map(Shaped::into_value),
+            Some(self.network_interface_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssignIpv6AddressesResult {
+    pub assigned_ipv6_addresses: Option<Vec<String>>,
+    pub network_interface_id: Option<String>,
+}
+impl Shaped for AssignIpv6AddressesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { assigned_ipv6_addresses: fields.optional(), network_interface_id: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.assigned_ipv6_addresses.map(Shaped::into_value),
+            self.network_interface_id.map(Shaped::into_value),
         ])
     }
 }
@@ -2089,6 +2148,8 @@ pub struct CreateNetworkInterfaceRequest {
     pub description: Option<String>,
     pub dry_run: Option<bool>,
     pub groups: Option<Vec<String>>,
+    pub ipv6_address_count: Option<i64>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
     pub private_ip_address: Option<String>,
     pub private_ip_addresses: Option<Vec<PrivateIpAddressSpecification>>,
     pub secondary_private_ip_address_count: Option<i64>,
@@ -2103,6 +2164,8 @@ impl Shaped for CreateNetworkInterfaceRequest {
             description: fields.optional(),
             dry_run: fields.optional(),
             groups: fields.optional(),
+            ipv6_address_count: fields.optional(),
+            ipv6_addresses: fields.optional(),
             private_ip_address: fields.optional(),
             private_ip_addresses: fields.optional(),
             secondary_private_ip_address_count: fields.optional(),
@@ -2116,6 +2179,8 @@ impl Shaped for CreateNetworkInterfaceRequest {
             self.description.map(Shaped::into_value),
             self.dry_run.map(Shaped::into_value),
             self.groups.map(Shaped::into_value),
+            self.ipv6_address_count.map(Shaped::into_value),
+            self.ipv6_addresses.map(Shaped::into_value),
             self.private_ip_address.map(Shaped::into_value),
             self.private_ip_addresses.map(Shaped::into_value),
             self.secondary_private_ip_address_count.map(Shaped::into_value),
@@ -4603,6 +4668,7 @@ pub struct Instance {
     pub image_id: Option<String>,
     pub instance_id: Option<String>,
     pub instance_type: Option<String>,
+    pub ipv6_address: Option<String>,
     pub key_name: Option<String>,
     pub launch_time: Option<Timestamp>,
     pub metadata_options: Option<InstanceMetadataOptionsResponse>,
@@ -4630,6 +4696,7 @@ impl Shaped for Instance {
             image_id: fields.optional(),
             instance_id: fields.optional(),
             instance_type: fields.optional(),
+            ipv6_address: fields.optional(),
             key_name: fields.optional(),
             launch_time: fields.optional(),
             metadata_options: fields.optional(),
@@ -4656,6 +4723,7 @@ impl Shaped for Instance {
             self.image_id.map(Shaped::into_value),
             self.instance_id.map(Shaped::into_value),
             self.instance_type.map(Shaped::into_value),
+            self.ipv6_address.map(Shaped::into_value),
             self.key_name.map(Shaped::into_value),
             self.launch_time.map(Shaped::into_value),
             self.metadata_options.map(Shaped::into_value),
@@ -4728,6 +4796,20 @@ impl Shaped for InstanceCreditSpecification {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.cpu_credits.map(Shaped::into_value), self.instance_id.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceIpv6Address {
+    pub ipv6_address: Option<String>,
+    pub is_primary_ipv6: Option<bool>,
+}
+impl Shaped for InstanceIpv6Address {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ipv6_address: fields.optional(), is_primary_ipv6: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.ipv6_address.map(Shaped::into_value), self.is_primary_ipv6.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4812,6 +4894,7 @@ pub struct InstanceNetworkInterface {
     pub description: Option<String>,
     pub groups: Option<Vec<GroupIdentifier>>,
     pub interface_type: Option<String>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
     pub mac_address: Option<String>,
     pub network_interface_id: Option<String>,
     pub owner_id: Option<String>,
@@ -4832,6 +4915,7 @@ impl Shaped for InstanceNetworkInterface {
             description: fields.optional(),
             groups: fields.optional(),
             interface_type: fields.optional(),
+            ipv6_addresses: fields.optional(),
             mac_address: fields.optional(),
             network_interface_id: fields.optional(),
             owner_id: fields.optional(),
@@ -4851,6 +4935,7 @@ impl Shaped for InstanceNetworkInterface {
             self.description.map(Shaped::into_value),
             self.groups.map(Shaped::into_value),
             self.interface_type.map(Shaped::into_value),
+            self.ipv6_addresses.map(Shaped::into_value),
             self.mac_address.map(Shaped::into_value),
             self.network_interface_id.map(Shaped::into_value),
             self.owner_id.map(Shaped::into_value),
@@ -4914,6 +4999,8 @@ pub struct InstanceNetworkInterfaceSpecification {
     pub description: Option<String>,
     pub device_index: Option<i64>,
     pub groups: Option<Vec<String>>,
+    pub ipv6_address_count: Option<i64>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
     pub private_ip_address: Option<String>,
     pub subnet_id: Option<String>,
 }
@@ -4926,6 +5013,8 @@ impl Shaped for InstanceNetworkInterfaceSpecification {
             description: fields.optional(),
             device_index: fields.optional(),
             groups: fields.optional(),
+            ipv6_address_count: fields.optional(),
+            ipv6_addresses: fields.optional(),
             private_ip_address: fields.optional(),
             subnet_id: fields.optional(),
         }
@@ -4937,6 +5026,8 @@ impl Shaped for InstanceNetworkInterfaceSpecification {
             self.description.map(Shaped::into_value),
             self.device_index.map(Shaped::into_value),
             self.groups.map(Shaped::into_value),
+            self.ipv6_address_count.map(Shaped::into_value),
+            self.ipv6_addresses.map(Shaped::into_value),
             self.private_ip_address.map(Shaped::into_value),
             self.subnet_id.map(Shaped::into_value),
         ])
@@ -5794,6 +5885,7 @@ pub struct NetworkInterface {
     pub description: Option<String>,
     pub groups: Option<Vec<GroupIdentifier>>,
     pub interface_type: Option<String>,
+    pub ipv6_address: Option<String>,
     pub ipv6_addresses: Option<Vec<NetworkInterfaceIpv6Address>>,
     pub mac_address: Option<String>,
     pub network_interface_id: Option<String>,
@@ -5820,6 +5912,7 @@ impl Shaped for NetworkInterface {
             description: fields.optional(),
             groups: fields.optional(),
             interface_type: fields.optional(),
+            ipv6_address: fields.optional(),
             ipv6_addresses: fields.optional(),
             mac_address: fields.optional(),
             network_interface_id: fields.optional(),
@@ -5845,6 +5938,7 @@ impl Shaped for NetworkInterface {
             self.description.map(Shaped::into_value),
             self.groups.map(Shaped::into_value),
             self.interface_type.map(Shaped::into_value),
+            self.ipv6_address.map(Shaped::into_value),
             self.ipv6_addresses.map(Shaped::into_value),
             self.mac_address.map(Shaped::into_value),
             self.network_interface_id.map(Shaped::into_value),
@@ -5930,23 +6024,14 @@ impl Shaped for NetworkInterfaceAttachment {
 pub struct NetworkInterfaceIpv6Address {
     pub ipv6_address: Option<String>,
     pub is_primary_ipv6: Option<bool>,
-    pub public_ipv6_dns_name: Option<String>,
 }
 impl Shaped for NetworkInterfaceIpv6Address {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            ipv6_address: fields.optional(),
-            is_primary_ipv6: fields.optional(),
-            public_ipv6_dns_name: fields.optional(),
-        }
+        Self { ipv6_address: fields.optional(), is_primary_ipv6: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.ipv6_address.map(Shaped::into_value),
-            self.is_primary_ipv6.map(Shaped::into_value),
-            self.public_ipv6_dns_name.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.ipv6_address.map(Shaped::into_value), self.is_primary_ipv6.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -6826,6 +6911,8 @@ pub struct RunInstancesRequest {
     pub image_id: Option<String>,
     pub instance_initiated_shutdown_behavior: Option<String>,
     pub instance_type: Option<String>,
+    pub ipv6_address_count: Option<i64>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
     pub key_name: Option<String>,
     pub max_count: i64,
     pub metadata_options: Option<InstanceMetadataOptionsRequest>,
@@ -6855,6 +6942,8 @@ impl Shaped for RunInstancesRequest {
             image_id: fields.optional(),
             instance_initiated_shutdown_behavior: fields.optional(),
             instance_type: fields.optional(),
+            ipv6_address_count: fields.optional(),
+            ipv6_addresses: fields.optional(),
             key_name: fields.optional(),
             max_count: fields.required(),
             metadata_options: fields.optional(),
@@ -6883,6 +6972,8 @@ impl Shaped for RunInstancesRequest {
             self.image_id.map(Shaped::into_value),
             self.instance_initiated_shutdown_behavior.map(Shaped::into_value),
             self.instance_type.map(Shaped::into_value),
+            self.ipv6_address_count.map(Shaped::into_value),
+            self.ipv6_addresses.map(Shaped::into_value),
             self.key_name.map(Shaped::into_value),
             Some(self.max_count.into_value()),
             self.metadata_options.map(Shaped::into_value),
@@ -6913,6 +7004,8 @@ impl std::fmt::Debug for RunInstancesRequest {
             .field("image_id", &self.image_id)
             .field("instance_initiated_shutdown_behavior", &self.instance_initiated_shutdown_behavior)
             .field("instance_type", &self.instance_type)
+            .field("ipv6_address_count", &self.ipv6_address_count)
+            .field("ipv6_addresses", &self.ipv6_addresses)
             .field("key_name", &self.key_name)
             .field("max_count", &self.max_count)
             .field("metadata_options", &self.metadata_options)
@@ -7444,6 +7537,40 @@ impl Shaped for TerminateInstancesResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct UnassignIpv6AddressesRequest {
+    pub ipv6_addresses: Option<Vec<String>>,
+    pub network_interface_id: String,
+}
+impl Shaped for UnassignIpv6AddressesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ipv6_addresses: fields.optional(), network_interface_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.ipv6_addresses.map(Shaped::into_value),
+            Some(self.network_interface_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UnassignIpv6AddressesResult {
+    pub network_interface_id: Option<String>,
+    pub unassigned_ipv6_addresses: Option<Vec<String>>,
+}
+impl Shaped for UnassignIpv6AddressesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { network_interface_id: fields.optional(), unassigned_ipv6_addresses: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.network_interface_id.map(Shaped::into_value),
+            self.unassigned_ipv6_addresses.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UnmonitorInstancesRequest {
     pub dry_run: Option<bool>,
     pub instance_ids: Vec<String>,
@@ -7905,7 +8032,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 105] = [
+static OPERATIONS: [OperationModel; 107] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 0,
@@ -7933,6 +8060,18 @@ static OPERATIONS: [OperationModel; 105] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 2,
+        name: "AssignIpv6Addresses",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &ASSIGN_IPV6_ADDRESSES_REQUEST_FIELDS,
+        output: &ASSIGN_IPV6_ADDRESSES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 3,
         name: "AssociateAddress",
         method: "POST",
         uri: "/",
@@ -7944,7 +8083,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 3,
+        index: 4,
         name: "AssociateDhcpOptions",
         method: "POST",
         uri: "/",
@@ -7956,7 +8095,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 4,
+        index: 5,
         name: "AssociateRouteTable",
         method: "POST",
         uri: "/",
@@ -7968,7 +8107,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 5,
+        index: 6,
         name: "AssociateSubnetCidrBlock",
         method: "POST",
         uri: "/",
@@ -7980,7 +8119,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 6,
+        index: 7,
         name: "AssociateVpcCidrBlock",
         method: "POST",
         uri: "/",
@@ -7992,7 +8131,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 7,
+        index: 8,
         name: "AttachInternetGateway",
         method: "POST",
         uri: "/",
@@ -8004,7 +8143,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 8,
+        index: 9,
         name: "AuthorizeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -8016,7 +8155,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 9,
+        index: 10,
         name: "AuthorizeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -8028,7 +8167,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 10,
+        index: 11,
         name: "CreateDefaultVpc",
         method: "POST",
         uri: "/",
@@ -8040,7 +8179,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 11,
+        index: 12,
         name: "CreateDhcpOptions",
         method: "POST",
         uri: "/",
@@ -8052,7 +8191,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 12,
+        index: 13,
         name: "CreateEgressOnlyInternetGateway",
         method: "POST",
         uri: "/",
@@ -8064,7 +8203,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 13,
+        index: 14,
         name: "CreateFlowLogs",
         method: "POST",
         uri: "/",
@@ -8076,7 +8215,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 14,
+        index: 15,
         name: "CreateInternetGateway",
         method: "POST",
         uri: "/",
@@ -8088,7 +8227,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 15,
+        index: 16,
         name: "CreateManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -8100,7 +8239,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 16,
+        index: 17,
         name: "CreateNatGateway",
         method: "POST",
         uri: "/",
@@ -8112,7 +8251,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 17,
+        index: 18,
         name: "CreateNetworkAcl",
         method: "POST",
         uri: "/",
@@ -8124,7 +8263,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 18,
+        index: 19,
         name: "CreateNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -8136,7 +8275,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 19,
+        index: 20,
         name: "CreateNetworkInterface",
         method: "POST",
         uri: "/",
@@ -8148,7 +8287,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 20,
+        index: 21,
         name: "CreateRoute",
         method: "POST",
         uri: "/",
@@ -8160,7 +8299,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 21,
+        index: 22,
         name: "CreateRouteTable",
         method: "POST",
         uri: "/",
@@ -8172,7 +8311,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 22,
+        index: 23,
         name: "CreateSecurityGroup",
         method: "POST",
         uri: "/",
@@ -8184,7 +8323,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 23,
+        index: 24,
         name: "CreateSubnet",
         method: "POST",
         uri: "/",
@@ -8196,7 +8335,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 24,
+        index: 25,
         name: "CreateTags",
         method: "POST",
         uri: "/",
@@ -8208,7 +8347,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 25,
+        index: 26,
         name: "CreateVpc",
         method: "POST",
         uri: "/",
@@ -8220,7 +8359,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 26,
+        index: 27,
         name: "CreateVpcEndpoint",
         method: "POST",
         uri: "/",
@@ -8232,7 +8371,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 27,
+        index: 28,
         name: "CreateVpcPeeringConnection",
         method: "POST",
         uri: "/",
@@ -8244,7 +8383,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 28,
+        index: 29,
         name: "DeleteDhcpOptions",
         method: "POST",
         uri: "/",
@@ -8256,7 +8395,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 29,
+        index: 30,
         name: "DeleteEgressOnlyInternetGateway",
         method: "POST",
         uri: "/",
@@ -8268,7 +8407,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 30,
+        index: 31,
         name: "DeleteFlowLogs",
         method: "POST",
         uri: "/",
@@ -8280,7 +8419,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 31,
+        index: 32,
         name: "DeleteInternetGateway",
         method: "POST",
         uri: "/",
@@ -8292,7 +8431,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 32,
+        index: 33,
         name: "DeleteManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -8304,7 +8443,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 33,
+        index: 34,
         name: "DeleteNatGateway",
         method: "POST",
         uri: "/",
@@ -8316,7 +8455,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 34,
+        index: 35,
         name: "DeleteNetworkAcl",
         method: "POST",
         uri: "/",
@@ -8328,7 +8467,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 35,
+        index: 36,
         name: "DeleteNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -8340,7 +8479,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 36,
+        index: 37,
         name: "DeleteNetworkInterface",
         method: "POST",
         uri: "/",
@@ -8352,7 +8491,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 37,
+        index: 38,
         name: "DeleteRoute",
         method: "POST",
         uri: "/",
@@ -8364,7 +8503,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 38,
+        index: 39,
         name: "DeleteRouteTable",
         method: "POST",
         uri: "/",
@@ -8376,7 +8515,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 39,
+        index: 40,
         name: "DeleteSecurityGroup",
         method: "POST",
         uri: "/",
@@ -8388,7 +8527,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 40,
+        index: 41,
         name: "DeleteSubnet",
         method: "POST",
         uri: "/",
@@ -8400,7 +8539,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 41,
+        index: 42,
         name: "DeleteTags",
         method: "POST",
         uri: "/",
@@ -8412,7 +8551,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 42,
+        index: 43,
         name: "DeleteVpc",
         method: "POST",
         uri: "/",
@@ -8424,7 +8563,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 43,
+        index: 44,
         name: "DeleteVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -8436,7 +8575,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 44,
+        index: 45,
         name: "DeleteVpcPeeringConnection",
         method: "POST",
         uri: "/",
@@ -8448,7 +8587,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 45,
+        index: 46,
         name: "DescribeAccountAttributes",
         method: "POST",
         uri: "/",
@@ -8460,7 +8599,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 46,
+        index: 47,
         name: "DescribeAddresses",
         method: "POST",
         uri: "/",
@@ -8472,7 +8611,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 47,
+        index: 48,
         name: "DescribeAddressesAttribute",
         method: "POST",
         uri: "/",
@@ -8484,7 +8623,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 48,
+        index: 49,
         name: "DescribeAvailabilityZones",
         method: "POST",
         uri: "/",
@@ -8496,7 +8635,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 49,
+        index: 50,
         name: "DescribeDhcpOptions",
         method: "POST",
         uri: "/",
@@ -8508,7 +8647,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 50,
+        index: 51,
         name: "DescribeEgressOnlyInternetGateways",
         method: "POST",
         uri: "/",
@@ -8520,7 +8659,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 51,
+        index: 52,
         name: "DescribeFlowLogs",
         method: "POST",
         uri: "/",
@@ -8532,7 +8671,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 52,
+        index: 53,
         name: "DescribeInstanceAttribute",
         method: "POST",
         uri: "/",
@@ -8544,7 +8683,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 53,
+        index: 54,
         name: "DescribeInstanceCreditSpecifications",
         method: "POST",
         uri: "/",
@@ -8556,7 +8695,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 54,
+        index: 55,
         name: "DescribeInstanceStatus",
         method: "POST",
         uri: "/",
@@ -8568,7 +8707,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 55,
+        index: 56,
         name: "DescribeInstanceTypes",
         method: "POST",
         uri: "/",
@@ -8580,7 +8719,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 56,
+        index: 57,
         name: "DescribeInstances",
         method: "POST",
         uri: "/",
@@ -8592,7 +8731,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 57,
+        index: 58,
         name: "DescribeInternetGateways",
         method: "POST",
         uri: "/",
@@ -8604,7 +8743,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 58,
+        index: 59,
         name: "DescribeManagedPrefixLists",
         method: "POST",
         uri: "/",
@@ -8616,7 +8755,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 59,
+        index: 60,
         name: "DescribeNatGateways",
         method: "POST",
         uri: "/",
@@ -8628,7 +8767,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 60,
+        index: 61,
         name: "DescribeNetworkAcls",
         method: "POST",
         uri: "/",
@@ -8640,7 +8779,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 61,
+        index: 62,
         name: "DescribeNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -8652,7 +8791,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 62,
+        index: 63,
         name: "DescribeNetworkInterfaces",
         method: "POST",
         uri: "/",
@@ -8664,7 +8803,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 63,
+        index: 64,
         name: "DescribePrefixLists",
         method: "POST",
         uri: "/",
@@ -8676,7 +8815,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 64,
+        index: 65,
         name: "DescribeRegions",
         method: "POST",
         uri: "/",
@@ -8688,7 +8827,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 65,
+        index: 66,
         name: "DescribeRouteTables",
         method: "POST",
         uri: "/",
@@ -8700,7 +8839,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 66,
+        index: 67,
         name: "DescribeSecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -8712,7 +8851,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 67,
+        index: 68,
         name: "DescribeSecurityGroups",
         method: "POST",
         uri: "/",
@@ -8724,7 +8863,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 68,
+        index: 69,
         name: "DescribeSubnets",
         method: "POST",
         uri: "/",
@@ -8736,7 +8875,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 69,
+        index: 70,
         name: "DescribeTags",
         method: "POST",
         uri: "/",
@@ -8748,7 +8887,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 70,
+        index: 71,
         name: "DescribeVpcAttribute",
         method: "POST",
         uri: "/",
@@ -8760,7 +8899,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 71,
+        index: 72,
         name: "DescribeVpcEndpointServices",
         method: "POST",
         uri: "/",
@@ -8772,7 +8911,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 72,
+        index: 73,
         name: "DescribeVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -8784,7 +8923,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 73,
+        index: 74,
         name: "DescribeVpcPeeringConnections",
         method: "POST",
         uri: "/",
@@ -8796,7 +8935,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 74,
+        index: 75,
         name: "DescribeVpcs",
         method: "POST",
         uri: "/",
@@ -8808,7 +8947,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 75,
+        index: 76,
         name: "DetachInternetGateway",
         method: "POST",
         uri: "/",
@@ -8820,7 +8959,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 76,
+        index: 77,
         name: "DisassociateAddress",
         method: "POST",
         uri: "/",
@@ -8832,7 +8971,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 77,
+        index: 78,
         name: "DisassociateRouteTable",
         method: "POST",
         uri: "/",
@@ -8844,7 +8983,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 78,
+        index: 79,
         name: "DisassociateSubnetCidrBlock",
         method: "POST",
         uri: "/",
@@ -8856,7 +8995,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 79,
+        index: 80,
         name: "DisassociateVpcCidrBlock",
         method: "POST",
         uri: "/",
@@ -8868,7 +9007,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 80,
+        index: 81,
         name: "GetManagedPrefixListEntries",
         method: "POST",
         uri: "/",
@@ -8880,7 +9019,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 81,
+        index: 82,
         name: "ModifyInstanceAttribute",
         method: "POST",
         uri: "/",
@@ -8892,7 +9031,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 82,
+        index: 83,
         name: "ModifyManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -8904,7 +9043,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 83,
+        index: 84,
         name: "ModifyNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -8916,7 +9055,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 84,
+        index: 85,
         name: "ModifySecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -8928,7 +9067,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 85,
+        index: 86,
         name: "ModifySubnetAttribute",
         method: "POST",
         uri: "/",
@@ -8940,7 +9079,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 86,
+        index: 87,
         name: "ModifyVpcAttribute",
         method: "POST",
         uri: "/",
@@ -8952,7 +9091,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 87,
+        index: 88,
         name: "ModifyVpcEndpoint",
         method: "POST",
         uri: "/",
@@ -8964,7 +9103,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 88,
+        index: 89,
         name: "ModifyVpcPeeringConnectionOptions",
         method: "POST",
         uri: "/",
@@ -8976,7 +9115,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 89,
+        index: 90,
         name: "MonitorInstances",
         method: "POST",
         uri: "/",
@@ -8988,7 +9127,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 90,
+        index: 91,
         name: "RejectVpcPeeringConnection",
         method: "POST",
         uri: "/",
@@ -9000,7 +9139,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 91,
+        index: 92,
         name: "ReleaseAddress",
         method: "POST",
         uri: "/",
@@ -9012,7 +9151,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 92,
+        index: 93,
         name: "ReplaceNetworkAclAssociation",
         method: "POST",
         uri: "/",
@@ -9024,7 +9163,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 93,
+        index: 94,
         name: "ReplaceNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -9036,7 +9175,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 94,
+        index: 95,
         name: "ReplaceRoute",
         method: "POST",
         uri: "/",
@@ -9048,7 +9187,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 95,
+        index: 96,
         name: "ReplaceRouteTableAssociation",
         method: "POST",
         uri: "/",
@@ -9060,7 +9199,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 96,
+        index: 97,
         name: "RevokeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -9072,7 +9211,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 97,
+        index: 98,
         name: "RevokeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -9084,7 +9223,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 98,
+        index: 99,
         name: "RunInstances",
         method: "POST",
         uri: "/",
@@ -9096,7 +9235,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 99,
+        index: 100,
         name: "StartInstances",
         method: "POST",
         uri: "/",
@@ -9108,7 +9247,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 100,
+        index: 101,
         name: "StopInstances",
         method: "POST",
         uri: "/",
@@ -9120,7 +9259,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 101,
+        index: 102,
         name: "TerminateInstances",
         method: "POST",
         uri: "/",
@@ -9132,7 +9271,19 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 102,
+        index: 103,
+        name: "UnassignIpv6Addresses",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &UNASSIGN_IPV6_ADDRESSES_REQUEST_FIELDS,
+        output: &UNASSIGN_IPV6_ADDRESSES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 104,
         name: "UnmonitorInstances",
         method: "POST",
         uri: "/",
@@ -9144,7 +9295,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 103,
+        index: 105,
         name: "UpdateSecurityGroupRuleDescriptionsEgress",
         method: "POST",
         uri: "/",
@@ -9156,7 +9307,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 104,
+        index: 106,
         name: "UpdateSecurityGroupRuleDescriptionsIngress",
         method: "POST",
         uri: "/",
@@ -9252,6 +9403,17 @@ Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING)
 static ALLOCATION_ID_LIST: Shape =
     Shape::List(List { item: "AllocationId", min: None, max: None, member: &model::STRING });
 static ALLOCATION_IDS: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static ASSIGN_IPV6_ADDRESSES_REQUEST_FIELDS: Structure = Structure { name: "AssignIpv6AddressesRequest", members: &[
+Member::body("Ipv6AddressCount", "Ipv6AddressCount", "ipv6AddressCount", Need::Optional, &model::INTEGER),
+Member::body("Ipv6Addresses", "Ipv6Addresses", "ipv6Addresses", Need::Optional, &IPV6_ADDRESS_LIST),
+Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static ASSIGN_IPV6_ADDRESSES_RESULT_FIELDS: Structure = Structure { name: "AssignIpv6AddressesResult", members: &[
+Member::body("AssignedIpv6Addresses", "AssignedIpv6Addresses", "assignedIpv6Addresses", Need::Optional, &IPV6_ADDRESS_LIST),
+Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
+] };
 #[rustfmt::skip]
 static ASSOCIATE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "AssociateAddressRequest", members: &[
 Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
@@ -9515,6 +9677,8 @@ Member::body("ClientToken", "ClientToken", "ClientToken", Need::Optional, &model
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
 Member::body("Groups", "SecurityGroupId", "SecurityGroupId", Need::Optional, &SECURITY_GROUP_ID_STRING_LIST),
+Member::body("Ipv6AddressCount", "Ipv6AddressCount", "ipv6AddressCount", Need::Optional, &model::INTEGER),
+Member::body("Ipv6Addresses", "Ipv6Addresses", "ipv6Addresses", Need::Optional, &INSTANCE_IPV6_ADDRESS_LIST),
 Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
 Member::body("PrivateIpAddresses", "PrivateIpAddresses", "privateIpAddresses", Need::Optional, &PRIVATE_IP_ADDRESS_SPECIFICATION_LIST),
 Member::body("SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddressCount", "secondaryPrivateIpAddressCount", Need::Optional, &model::INTEGER),
@@ -10369,6 +10533,7 @@ Member::body("EbsOptimized", "EbsOptimized", "ebsOptimized", Need::Optional, &mo
 Member::body("ImageId", "ImageId", "imageId", Need::Optional, &model::STRING),
 Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
 Member::body("InstanceType", "InstanceType", "instanceType", Need::Optional, &INSTANCE_TYPE),
+Member::body("Ipv6Address", "Ipv6Address", "ipv6Address", Need::Optional, &model::STRING),
 Member::body("KeyName", "KeyName", "keyName", Need::Optional, &model::STRING),
 Member::body("LaunchTime", "LaunchTime", "launchTime", Need::Optional, &model::TIME_ISO_MILLIS),
 Member::body("MetadataOptions", "MetadataOptions", "metadataOptions", Need::Optional, &INSTANCE_METADATA_OPTIONS_RESPONSE),
@@ -10433,6 +10598,14 @@ static INSTANCE_CREDIT_SPECIFICATION_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_CREDIT_SPECIFICATION });
 static INSTANCE_ID_STRING_LIST: Shape =
     Shape::List(List { item: "InstanceId", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static INSTANCE_IPV6_ADDRESS_FIELDS: Structure = Structure { name: "InstanceIpv6Address", members: &[
+Member::body("Ipv6Address", "Ipv6Address", "ipv6Address", Need::Optional, &model::STRING),
+Member::body("IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", Need::Optional, &model::BOOLEAN),
+] };
+static INSTANCE_IPV6_ADDRESS: Shape = Shape::Structure(&INSTANCE_IPV6_ADDRESS_FIELDS);
+static INSTANCE_IPV6_ADDRESS_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_IPV6_ADDRESS });
 static INSTANCE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE });
 static INSTANCE_METADATA_ENDPOINT_STATE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["disabled", "enabled"], sensitive: false });
@@ -10474,6 +10647,7 @@ Member::body("Attachment", "Attachment", "attachment", Need::Optional, &INSTANCE
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 Member::body("Groups", "GroupSet", "groupSet", Need::Optional, &GROUP_IDENTIFIER_LIST),
 Member::body("InterfaceType", "InterfaceType", "interfaceType", Need::Optional, &model::STRING),
+Member::body("Ipv6Addresses", "Ipv6AddressesSet", "ipv6AddressesSet", Need::Optional, &INSTANCE_IPV6_ADDRESS_LIST),
 Member::body("MacAddress", "MacAddress", "macAddress", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
 Member::body("OwnerId", "OwnerId", "ownerId", Need::Optional, &model::STRING),
@@ -10510,6 +10684,8 @@ Member::body("DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination"
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 Member::body("DeviceIndex", "DeviceIndex", "deviceIndex", Need::Optional, &model::INTEGER),
 Member::body("Groups", "SecurityGroupId", "SecurityGroupId", Need::Optional, &SECURITY_GROUP_ID_STRING_LIST),
+Member::body("Ipv6AddressCount", "Ipv6AddressCount", "ipv6AddressCount", Need::Optional, &model::INTEGER),
+Member::body("Ipv6Addresses", "Ipv6Addresses", "ipv6AddressesSet", Need::Optional, &INSTANCE_IPV6_ADDRESS_LIST),
 Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
 Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING),
 ] };
@@ -11841,6 +12017,7 @@ Member::body("Description", "Description", "description", Need::Optional, &model
 ] };
 static IP_RANGE: Shape = Shape::Structure(&IP_RANGE_FIELDS);
 static IP_RANGE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IP_RANGE });
+static IPV6_ADDRESS_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static IPV6_CIDR_BLOCK_FIELDS: Structure = Structure { name: "Ipv6CidrBlock", members: &[
 Member::body("Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", Need::Optional, &model::STRING),
@@ -12063,6 +12240,7 @@ Member::body("AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", N
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 Member::body("Groups", "GroupSet", "groupSet", Need::Optional, &GROUP_IDENTIFIER_LIST),
 Member::body("InterfaceType", "InterfaceType", "interfaceType", Need::Optional, &model::STRING),
+Member::body("Ipv6Address", "Ipv6Address", "ipv6Address", Need::Optional, &model::STRING),
 Member::body("Ipv6Addresses", "Ipv6AddressesSet", "ipv6AddressesSet", Need::Optional, &NETWORK_INTERFACE_IPV6_ADDRESSES_LIST),
 Member::body("MacAddress", "MacAddress", "macAddress", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
@@ -12112,7 +12290,6 @@ static NETWORK_INTERFACE_ID_LIST: Shape =
 static NETWORK_INTERFACE_IPV6_ADDRESS_FIELDS: Structure = Structure { name: "NetworkInterfaceIpv6Address", members: &[
 Member::body("Ipv6Address", "Ipv6Address", "ipv6Address", Need::Optional, &model::STRING),
 Member::body("IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", Need::Optional, &model::BOOLEAN),
-Member::body("PublicIpv6DnsName", "PublicIpv6DnsName", "publicIpv6DnsName", Need::Optional, &model::STRING),
 ] };
 static NETWORK_INTERFACE_IPV6_ADDRESS: Shape = Shape::Structure(&NETWORK_INTERFACE_IPV6_ADDRESS_FIELDS);
 static NETWORK_INTERFACE_IPV6_ADDRESSES_LIST: Shape =
@@ -12567,6 +12744,8 @@ Member::body("HibernationOptions", "HibernationOptions", "HibernationOptions", N
 Member::body("ImageId", "ImageId", "ImageId", Need::Optional, &model::STRING),
 Member::body("InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", Need::Optional, &SHUTDOWN_BEHAVIOR),
 Member::body("InstanceType", "InstanceType", "InstanceType", Need::Optional, &INSTANCE_TYPE),
+Member::body("Ipv6AddressCount", "Ipv6AddressCount", "Ipv6AddressCount", Need::Optional, &model::INTEGER),
+Member::body("Ipv6Addresses", "Ipv6Address", "Ipv6Address", Need::Optional, &INSTANCE_IPV6_ADDRESS_LIST),
 Member::body("KeyName", "KeyName", "KeyName", Need::Optional, &model::STRING),
 Member::body("MaxCount", "MaxCount", "MaxCount", Need::Required, &model::INTEGER),
 Member::body("MetadataOptions", "MetadataOptions", "MetadataOptions", Need::Optional, &INSTANCE_METADATA_OPTIONS_REQUEST),
@@ -12800,6 +12979,16 @@ static TRAFFIC_TYPE: Shape = Shape::String(Text {
     choices: &["ACCEPT", "REJECT", "ALL"],
     sensitive: false,
 });
+#[rustfmt::skip]
+static UNASSIGN_IPV6_ADDRESSES_REQUEST_FIELDS: Structure = Structure { name: "UnassignIpv6AddressesRequest", members: &[
+Member::body("Ipv6Addresses", "Ipv6Addresses", "ipv6Addresses", Need::Optional, &IPV6_ADDRESS_LIST),
+Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static UNASSIGN_IPV6_ADDRESSES_RESULT_FIELDS: Structure = Structure { name: "UnassignIpv6AddressesResult", members: &[
+Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
+Member::body("UnassignedIpv6Addresses", "UnassignedIpv6Addresses", "unassignedIpv6Addresses", Need::Optional, &IPV6_ADDRESS_LIST),
+] };
 #[rustfmt::skip]
 static UNMONITOR_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "UnmonitorInstancesRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use topology::estate::RealmEstate;
-use topology::id::{SubnetCidrAssociationId, VpcCidrAssociationId, VpcId};
+use topology::id::{SubnetCidrAssociationId, SubnetId, VpcCidrAssociationId, VpcId};
 use topology::net::Ipv6Net;
 use topology::resource::routing::{Route, RouteTarget};
 use topology::resource::vpc::{Subnet, Vpc};
@@ -229,6 +229,15 @@ pub(super) fn associate_subnet(
     })
 }
 
+/// Why a subnet keeps its IPv6 block, where it has to.
+fn kept_by(estate: &RealmEstate, subnet: SubnetId) -> Option<&'static str> {
+    if estate.subnets.get(&subnet).is_some_and(|subnet| subnet.assign_ipv6) {
+        return Some("its subnet has assign-ipv6-address-on-creation set to true");
+    }
+    let mut there = estate.network_interfaces.values().filter(|interface| interface.subnet == subnet);
+    there.any(|interface| !interface.ipv6_addresses.is_empty()).then_some("network interfaces have addresses of it")
+}
+
 pub(super) fn disassociate_subnet(
     context: &mut Context<'_>,
     id: &str,
@@ -240,9 +249,14 @@ pub(super) fn disassociate_subnet(
         Some((subnet.id, block))
     });
     let (subnet, block) = found.ok_or_else(unknown)?;
+    let why = kept_by(context.estate(), subnet);
+    if let Some(why) = why {
+        let text =
+            format!("The subnet IPv6 CIDR block with association ID {id} may not be disassociated, because {why}.");
+        return Err(fault::new("InvalidCidrBlock.InUse", text));
+    }
     if let Some(subnet) = context.edit().subnets.edit(&subnet) {
         subnet.ipv6_cidr = None;
-        subnet.assign_ipv6 = false;
     }
     Ok(shapes::DisassociateSubnetCidrBlockResult {
         ipv6_cidr_block_association: Some(subnet::render_ipv6_block(block, "disassociating")),

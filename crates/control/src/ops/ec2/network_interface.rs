@@ -1,6 +1,6 @@
 //! Network interfaces.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use topology::id::Zone;
 
@@ -15,7 +15,7 @@ use super::filters::{each, nothing, one, owner, some};
 use super::select::Filters;
 use super::{fault, select, tags};
 use crate::context::Context;
-use crate::interface::{self, InterfaceError, MoreAddresses, NewInterface, WantedIpv6};
+use crate::interface::{self, IPV6_MAX, InterfaceError, MoreAddresses, NewInterface, WantedIpv6};
 use std::borrow::Cow;
 
 /// Groups of an interface: 5 by AWS's default quota, 16 at most (VPC quotas, 2026-11).
@@ -33,11 +33,13 @@ pub(super) fn create(
         (input.private_ip_address, input.private_ip_addresses.unwrap_or_default()),
         input.secondary_private_ip_address_count,
     )?;
+    let listed = input.ipv6_addresses.unwrap_or_default().into_iter().map(|one| one.ipv6_address);
+    let ipv6 = wanted_ipv6(listed, input.ipv6_address_count)?;
     let groups = known_groups(context, subnet.vpc, input.groups.unwrap_or_default())?;
     let new = NewInterface {
         subnet: subnet.id,
         address: wanted.primary,
-        ipv6: WantedIpv6::AsTheSubnet,
+        ipv6,
         description: input.description.unwrap_or_default(),
         groups,
         owner: InterfaceOwner::User,
@@ -91,6 +93,85 @@ impl WantedAddresses {
         }
         Ok(Self { primary, secondary: MoreAddresses { named, count } })
     }
+}
+
+/// Which IPv6 addresses are asked for: listed or counted, not both; where nothing is said the subnet decides.
+pub(super) fn wanted_ipv6(
+    listed: impl Iterator<Item = Option<String>>,
+    count: Option<i64>,
+) -> Result<WantedIpv6, Fault> {
+    let named = listed.map(|text| parse_ipv6(&text.unwrap_or_default())).collect::<Result<Vec<_>, _>>()?;
+    let counted = usize::try_from(count.unwrap_or(0)).ok().filter(|count| *count <= IPV6_MAX);
+    let counted =
+        counted.ok_or_else(|| fault::invalid_value(format!("Ipv6AddressCount must be between 0 and {IPV6_MAX}")))?;
+    if named.len() > IPV6_MAX {
+        let text = format!("More than {IPV6_MAX} IPv6 addresses");
+        return Err(fault::new("AddressLimitExceeded", text));
+    }
+    match (named.is_empty(), count) {
+        (true, None) => Ok(WantedIpv6::AsTheSubnet),
+        (false, Some(1..)) => Err(fault::invalid_combination("IPv6 addresses may be listed or counted, not both")),
+        (_, _) => Ok(WantedIpv6::These(named, counted)),
+    }
+}
+
+fn parse_ipv6(text: &str) -> Result<Ipv6Addr, Fault> {
+    text.parse().map_err(|_| fault::invalid_value(format!("Value ({text}) for parameter ipv6Address is invalid")))
+}
+
+/// An interface that is the caller's to change.
+fn own(context: &Context<'_>, id: &str) -> Result<Arc<NetworkInterface>, Fault> {
+    let interface = select::known(&context.estate().network_interfaces, id, fault::INTERFACE)?;
+    if interface.owner.is_service() {
+        return Err(fault::new("AuthFailure", "You do not have permission to access the specified resource."));
+    }
+    Ok(interface)
+}
+
+/// Gives an interface more IPv6 addresses; one where neither a list nor a count says which.
+pub(super) fn assign_ipv6(
+    context: &mut Context<'_>,
+    input: shapes::AssignIpv6AddressesRequest,
+) -> Result<shapes::AssignIpv6AddressesResult, Fault> {
+    let interface = own(context, &input.network_interface_id)?;
+    let listed = input.ipv6_addresses.unwrap_or_default().into_iter().map(Some);
+    let (named, count) = match wanted_ipv6(listed, input.ipv6_address_count)? {
+        WantedIpv6::These(named, count) => (named, count),
+        WantedIpv6::AsTheSubnet | WantedIpv6::None => (Vec::new(), 1),
+    };
+    if interface.ipv6_addresses.len() + named.len() + count > IPV6_MAX {
+        let text = format!("An interface has {IPV6_MAX} IPv6 addresses at most");
+        return Err(fault::new("AddressLimitExceeded", text));
+    }
+    let made = interface::assign_ipv6(context.edit(), interface.id, (&named, count));
+    let assigned = made.map_err(|error| refused(&interface.subnet.to_string(), &error))?;
+    Ok(shapes::AssignIpv6AddressesResult {
+        assigned_ipv6_addresses: Some(assigned.iter().map(ToString::to_string).collect()),
+        network_interface_id: Some(interface.id.to_string()),
+    })
+}
+
+/// Takes IPv6 addresses of an interface away, all that are named or none.
+pub(super) fn unassign_ipv6(
+    context: &mut Context<'_>,
+    input: shapes::UnassignIpv6AddressesRequest,
+) -> Result<shapes::UnassignIpv6AddressesResult, Fault> {
+    let interface = own(context, &input.network_interface_id)?;
+    let texts = input.ipv6_addresses.filter(|list| !list.is_empty()).ok_or_else(|| fault::missing("ipv6Addresses"))?;
+    let gone = texts.iter().map(|text| parse_ipv6(text)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(other) = gone.iter().find(|address| !interface.ipv6_addresses.contains(address)) {
+        return Err(fault::invalid_value(format!(
+            "Some of the specified IPv6 addresses are not assigned to interface {}: {other}",
+            interface.id
+        )));
+    }
+    if let Some(interface) = context.edit().network_interfaces.edit(&interface.id) {
+        interface.ipv6_addresses.retain(|address| !gone.contains(address));
+    }
+    Ok(shapes::UnassignIpv6AddressesResult {
+        network_interface_id: Some(interface.id.to_string()),
+        unassigned_ipv6_addresses: Some(gone.iter().map(ToString::to_string).collect()),
+    })
 }
 
 fn parse_address(text: &str) -> Result<Ipv4Addr, Fault> {
@@ -195,10 +276,7 @@ pub(super) fn modify_attribute(
     context: &mut Context<'_>,
     input: shapes::ModifyNetworkInterfaceAttributeRequest,
 ) -> Result<(), Fault> {
-    let interface = select::known(&context.estate().network_interfaces, &input.network_interface_id, fault::INTERFACE)?;
-    if interface.owner.is_service() {
-        return Err(fault::new("AuthFailure", "You do not have permission to access the specified resource."));
-    }
+    let interface = own(context, &input.network_interface_id)?;
     let groups = input.groups.map(|ids| known_groups(context, interface.vpc, ids)).transpose()?;
     if let Some(interface) = context.edit().network_interfaces.edit(&interface.id) {
         interface.groups = groups.unwrap_or_else(|| interface.groups.clone());
@@ -251,6 +329,11 @@ pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> sha
         private_dns_name: Some(dns(ip)),
         private_ip_address: Some(ip.to_string()),
     });
+    // None is primary: that is asked for by EnablePrimaryIpv6, which is not carried out.
+    let ipv6 = interface.ipv6_addresses.iter().map(|address| shapes::NetworkInterfaceIpv6Address {
+        ipv6_address: Some(address.to_string()),
+        is_primary_ipv6: Some(false),
+    });
     let attachment = attached_to(context, interface);
     shapes::NetworkInterface {
         association: association.clone(),
@@ -260,7 +343,8 @@ pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> sha
         description: Some(interface.description.clone()),
         groups: Some(groups.collect()),
         interface_type: Some(service.interface_type.to_owned()),
-        ipv6_addresses: Some(Vec::new()),
+        ipv6_address: interface.ipv6_addresses.first().map(ToString::to_string),
+        ipv6_addresses: Some(ipv6.collect()),
         mac_address: Some(interface.mac.to_string()),
         network_interface_id: Some(interface.id.to_string()),
         owner_id: Some(context.account().to_string()),
@@ -331,7 +415,7 @@ const NETWORK_INTERFACES: Filters<Arc<NetworkInterface>> = Filters {
             each(groups.map(|group| &group.name))
         }),
         ("interface-type", |context, interface| some(render(context, interface).interface_type)),
-        ("ipv6-addresses.ipv6-address", nothing),
+        ("ipv6-addresses.ipv6-address", |_, interface| each(&interface.ipv6_addresses)),
         ("mac-address", |_, interface| one(interface.mac)),
         ("network-interface-id", |_, interface| one(interface.id)),
         // Interfaces of EC2's managed operators; none is.

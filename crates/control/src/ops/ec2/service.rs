@@ -164,6 +164,17 @@ impl Service for Context<'_> {
         made!(input, nat_gateway::create(self, input)? => CreateNatGatewayResult.nat_gateway)
     }
 
+    fn assign_ipv6_addresses(&mut self, input: AssignIpv6AddressesRequest) -> Result<AssignIpv6AddressesResult, Fault> {
+        network_interface::assign_ipv6(self, input)
+    }
+
+    fn unassign_ipv6_addresses(
+        &mut self,
+        input: UnassignIpv6AddressesRequest,
+    ) -> Result<UnassignIpv6AddressesResult, Fault> {
+        network_interface::unassign_ipv6(self, input)
+    }
+
     fn create_network_acl(&mut self, input: CreateNetworkAclRequest) -> Result<CreateNetworkAclResult, Fault> {
         made!(input, network_acl::create(self, input)? => CreateNetworkAclResult.network_acl)
     }

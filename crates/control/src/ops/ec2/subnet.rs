@@ -87,9 +87,10 @@ pub(super) fn modify_attribute(
         _ => return Err(fault::invalid_combination("Fields for multiple attribute types specified")),
     }
     if ipv6 == Some(true) && known.ipv6_cidr.is_none() {
-        return Err(fault::invalid_value(
-            "Invalid value 'true' for assignIpv6AddressOnCreation. The subnet has no IPv6 CIDR block",
-        ));
+        return Err(fault::invalid_value(format!(
+            "Invalid value 'true' for assign-ipv6-address-on-creation: the subnet ({}) has no IPv6 CIDR block",
+            known.id
+        )));
     }
     if let Some(subnet) = context.edit().subnets.edit(&known.id) {
         subnet.map_public_ip_on_launch = public_ip.unwrap_or(subnet.map_public_ip_on_launch);

@@ -1,6 +1,7 @@
 //! Actions of rules: forward, fixed response, redirect, and what may stand before one (ALB user guide, "Rule action types", 2026-11).
 
 use topology::id::{LoadBalancerId, TargetGroupId};
+use topology::net::Family;
 use topology::resource::action::{
     Action, ActionError, FixedResponse, FixedResponseParts, Forward, GroupStickiness, Redirect, RedirectParts,
     RedirectStatus, StickinessS, Weight,
@@ -200,6 +201,12 @@ fn check_group(context: &Context<'_>, group: TargetGroupId, of: (LoadBalancerId,
             400,
             format!("The protocol of target group {arn} does not fit the type of the load balancer"),
         ));
+    }
+    let is_ipv6 = estate.target_groups.get(&group).is_some_and(|group| group.family() == Family::Ipv6);
+    if is_ipv6 && !estate.load_balancers.get(&balancer).is_some_and(|balancer| balancer.is_dual_stack()) {
+        return Err(fault::configuration(format!(
+            "Target group {arn} has the IP address type 'ipv6', which a load balancer with the IP address type 'dualstack' alone supports"
+        )));
     }
     if users(context, group).any(|user| user != balancer) {
         return Err(Fault::new(

@@ -92,6 +92,8 @@ pub(super) fn health_check(error: &HealthCheckError) -> Fault {
 /// What a target group's refusal is to a caller.
 pub(super) fn of_group(error: &TargetGroupError) -> Fault {
     match error {
+        TargetGroupError::Family(_) => configuration(error.to_string()),
+        TargetGroupError::Address(..) => validation(error.to_string()),
         TargetGroupError::Kind { .. } | TargetGroupError::Probe(_) | TargetGroupError::Members(_) => {
             configuration(error.to_string())
         }

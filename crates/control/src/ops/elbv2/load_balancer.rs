@@ -15,7 +15,7 @@ use topology::resource::vpc::Subnet;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
-use super::{elastic_ip, fault, tags};
+use super::{dual_stack, elastic_ip, fault, tags};
 use crate::context::Context;
 use crate::interface::{self, InterfaceError, NewInterface, WantedIpv6};
 
@@ -38,10 +38,7 @@ pub(super) fn create(
         Some("internal") => Scheme::Internal,
         _ => Scheme::InternetFacing,
     };
-    let ip_address_type = input.ip_address_type.filter(|kind| !kind.is_empty()).unwrap_or_else(|| "ipv4".to_owned());
-    if ip_address_type != "ipv4" {
-        return Err(fault::configuration(wire::unserved(format_args!("IP address type '{ip_address_type}'"))));
-    }
+    let ip_address_type = dual_stack::address_type(input.ip_address_type)?;
     let wanted = wanted_subnets(input.subnets, input.subnet_mappings)?;
     check_addresses(context, &wanted, (kind, scheme))?;
     let subnets = known_subnets(context, kind, wanted)?;
@@ -54,6 +51,7 @@ pub(super) fn create(
         if (existing.kind(), existing.scheme) == (kind, scheme)
             && same_subnets
             && existing.groups == groups
+            && existing.ip_address_type == ip_address_type
             && existing.tags == tags
         {
             return Ok(render(context, existing));
@@ -241,7 +239,7 @@ fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Wanted<Ar
         let wanted = NewInterface {
             subnet: subnet.id,
             address: *address,
-            ipv6: WantedIpv6::None,
+            ipv6: if balancer.is_dual_stack() { WantedIpv6::These(Vec::new(), 1) } else { WantedIpv6::None },
             description: format!("ELB {}", balancer.full_name()),
             groups: balancer.groups.clone(),
             owner: InterfaceOwner::LoadBalancer(id),
@@ -267,7 +265,7 @@ fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Wanted<Ar
     Ok(())
 }
 
-fn no_interface(subnet: SubnetId, error: &InterfaceError) -> Fault {
+pub(super) fn no_interface(subnet: SubnetId, error: &InterfaceError) -> Fault {
     match error {
         InterfaceError::NoSubnet => {
             Fault::new("SubnetNotFound", 400, format!("The subnet ID '{subnet}' does not exist"))
@@ -401,26 +399,26 @@ pub(super) fn set_subnets(
     input: shapes::SetSubnetsInput,
 ) -> Result<shapes::LoadBalancer, Fault> {
     let balancer = fault::balancer(context, &input.load_balancer_arn)?;
-    if input.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4") {
-        return Err(fault::configuration("Only the IP address type 'ipv4' is supported here"));
-    }
     let wanted = wanted_subnets(input.subnets, input.subnet_mappings)?;
     check_addresses(context, &wanted, (balancer.kind(), balancer.scheme))?;
     let subnets = known_subnets(context, balancer.kind(), wanted)?;
     if vpc_of(&subnets)? != balancer.vpc {
         return Err(fault::configuration("The subnets must belong to the VPC of the load balancer"));
     }
+    // Nodes that stay get or lose their addresses first, and new ones are as the load balancer is then.
+    if let Some(kind) = input.ip_address_type.filter(|kind| !kind.is_empty()) {
+        let kind = dual_stack::address_type(Some(kind))?;
+        dual_stack::check_groups_of(context, &balancer, &kind)?;
+        let (estate, is_kept) =
+            (context.edit(), |zone: &BalancerZone| subnets.iter().any(|one| one.subnet.id == zone.subnet));
+        if let Some(balancer) = estate.load_balancers.edit(&balancer.id) {
+            balancer.ip_address_type.clone_from(&kind);
+        }
+        let kept: Vec<_> = balancer.zones.iter().filter(|zone| is_kept(zone)).cloned().collect();
+        dual_stack::set_addresses(context, &kept, &kind)?;
+    }
     set_zones(context, balancer.id, &subnets)?;
     fault::balancer(context, &input.load_balancer_arn).map(|balancer| render(context, &balancer))
-}
-
-pub(super) fn set_ip_address_type(context: &Context<'_>, arn: &str, kind: String) -> Result<String, Fault> {
-    fault::balancer(context, arn)?;
-    if kind == "ipv4" {
-        Ok(kind)
-    } else {
-        Err(fault::configuration(wire::unserved(format_args!("IP address type '{kind}'"))))
-    }
 }
 
 /// What is said of links of version 1, by network load balancers that have groups.

@@ -6,6 +6,7 @@ mod alb_target;
 mod attributes;
 mod catalog;
 mod condition;
+mod dual_stack;
 mod elastic_ip;
 mod fault;
 mod gate;
@@ -78,7 +79,7 @@ impl Service for Context<'_> {
     }
 
     fn set_ip_address_type(&mut self, input: SetIpAddressTypeInput) -> Result<SetIpAddressTypeOutput, Fault> {
-        let kind = load_balancer::set_ip_address_type(self, &input.load_balancer_arn, input.ip_address_type)?;
+        let kind = dual_stack::set_ip_address_type(self, &input.load_balancer_arn, input.ip_address_type)?;
         Ok(SetIpAddressTypeOutput { ip_address_type: Some(kind) })
     }
 

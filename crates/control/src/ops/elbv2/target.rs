@@ -1,9 +1,10 @@
 //! Registering and deregistering targets, and their health as traffic observes it.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use topology::id::InstanceId;
 use topology::net;
+use topology::net::Family;
 use topology::observed::TargetKey;
 use topology::resource::attribute::{Number, Owner};
 use topology::resource::instance::InstanceState;
@@ -55,13 +56,13 @@ fn set(context: &mut Context<'_>, of: &TargetGroup, targets: Vec<Target>) -> Res
 }
 
 fn parse(context: &Context<'_>, group: &TargetGroup, wanted: shapes::TargetDescription) -> Result<Target, Fault> {
-    let address: Ipv4Addr = wanted
-        .id
-        .parse()
-        .map_err(|_| fault::validation(format!("The IP address '{}' is not a valid IPv4 address", wanted.id)))?;
+    let family = group.family();
+    let address = wanted.id.parse().ok().filter(|address| Family::of(*address) == family);
+    let address: IpAddr = address
+        .ok_or_else(|| fault::validation(format!("The IP address '{}' is not a valid {family} address", wanted.id)))?;
     let port = parse_port(wanted.port, group)?;
     let estate = context.estate();
-    let subnet = estate.subnets.values().find(|subnet| subnet.vpc == group.vpc && subnet.cidr.contains(&address));
+    let subnet = estate.subnets.values().find(|subnet| subnet.vpc == group.vpc && subnet.contains(address));
     let zone = match (subnet, wanted.availability_zone.as_deref()) {
         (Some(subnet), None) => TargetZone::In(subnet.zone.clone()),
         (Some(subnet), Some(zone)) if zone == subnet.zone.as_str() => TargetZone::In(subnet.zone.clone()),
@@ -72,10 +73,15 @@ fn parse(context: &Context<'_>, group: &TargetGroup, wanted: shapes::TargetDescr
                 subnet.zone
             )));
         }
-        (None, Some("all")) if net::is_private_target(address.into()) => TargetZone::All,
-        (None, zone) if net::is_private_target(address.into()) && zone != Some("all") => {
+        (None, Some("all")) if net::is_private_target(address) => TargetZone::All,
+        (None, zone) if net::is_private_target(address) && zone != Some("all") => {
             return Err(fault::validation(format!(
                 "You must specify the Availability Zone 'all' for the IP address '{address}' because it is outside the VPC"
+            )));
+        }
+        (None, _) if family == Family::Ipv6 => {
+            return Err(fault::validation(format!(
+                "The IP address '{address}' must be from a subnet of the target group's VPC"
             )));
         }
         (None, _) => {
@@ -84,7 +90,7 @@ fn parse(context: &Context<'_>, group: &TargetGroup, wanted: shapes::TargetDescr
             )));
         }
     };
-    Ok(Target { instance: None, address: address.into(), port, zone, draining_until: None })
+    Ok(Target { instance: None, address, port, zone, draining_until: None })
 }
 
 /// Only instances of the group's VPC that run can be registered (ELBv2 API reference, RegisterTargets, 2026-11; texts as public

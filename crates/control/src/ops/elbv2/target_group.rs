@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use topology::id::{TargetGroupId, VpcId};
+use topology::net::Family;
 use topology::resource::health_check::{HealthCheck, HealthCheckError, Pace, Probe, ProbePath};
 use topology::resource::target_group::{HttpVersion, NewTargetGroup, Registered, TargetGroup, TargetGroupKind};
 use wire::Fault;
@@ -38,13 +39,14 @@ pub(super) fn create(
         unhealthy: input.unhealthy_threshold_count,
         matcher: input.matcher,
     };
+    let family = family(input.ip_address_type.as_deref())?;
     let id = TargetGroupId::from_bits(context.mint.bits());
     let health_check = wanted.apply(kind, &blank)?;
     let tags = tags::parse(input.tags)?;
-    let group = NewTargetGroup { id, name: input.name, vpc, kind, port, health_check, tags };
+    let group = NewTargetGroup { id, name: input.name, vpc, kind, family, port, health_check, tags };
     let group = TargetGroup::new(group).map_err(|error| fault::of_group(&error))?;
     if let Some(existing) = context.estate().target_groups.values().find(|other| other.name == group.name) {
-        let settings = |group: &TargetGroup| (group.vpc, group.port, group.kind());
+        let settings = |group: &TargetGroup| (group.vpc, group.port, group.kind(), group.family());
         let same = settings(existing) == settings(&group)
             && (existing.health_check(), &existing.tags) == (group.health_check(), &group.tags);
         if same {
@@ -121,9 +123,14 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<TargetGroupKind, Fault
             return Err(Fault::new("UnsupportedProtocol", 400, wire::unserved(format_args!("protocol '{other}'"))));
         }
     };
-    match input.ip_address_type.as_deref() {
-        None | Some("" | "ipv4") => Ok(kind),
-        Some(other) => Err(fault::configuration(wire::unserved(format_args!("IP address type '{other}'")))),
+    Ok(kind)
+}
+
+fn family(wanted: Option<&str>) -> Result<Family, Fault> {
+    match wanted {
+        None | Some("" | "ipv4") => Ok(Family::Ipv4),
+        Some("ipv6") => Ok(Family::Ipv6),
+        Some(other) => Err(fault::validation(format!("IP address type '{other}' must be one of 'ipv4, ipv6'"))),
     }
 }
 
@@ -329,7 +336,10 @@ pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::Targ
         health_check_protocol: Some(check.probe().protocol().to_owned()),
         health_check_timeout_seconds: Some(i64::from(pace.timeout_s)),
         healthy_threshold_count: Some(i64::from(pace.healthy_threshold)),
-        ip_address_type: Some("ipv4".to_owned()),
+        ip_address_type: Some(match group.family() {
+            Family::Ipv4 => "ipv4".to_owned(),
+            Family::Ipv6 => "ipv6".to_owned(),
+        }),
         load_balancer_arns: Some(arns.collect()),
         matcher,
         port: Some(i64::from(group.port)),

@@ -23,7 +23,7 @@ const LOG_BUCKET: Standing = CarriedOut("which folder below `s3.root` the files 
 const LOG_PREFIX: Standing = CarriedOut("which folders they are in below that");
 const NO_DNS: Standing = Kept("names of load balancers always stand for every node");
 const NO_ZONAL_SHIFT: Standing = Kept("no zone can be shifted away from");
-const NO_IPV6: Standing = Kept("there is no IPv6 traffic");
+const NO_IPV6: Standing = Kept("no IPv6 traffic comes by internet gateways");
 const CERTIFICATE_HEADER: Standing = CarriedOut("which header tells targets this of a client's certificate");
 const AGREED_HEADER: Standing =
     CarriedOut("what the header is called that tells targets of the TLS of a client of a socket of the listener");

@@ -13,6 +13,7 @@ use super::Tags;
 use super::attribute::{AttributeError, Attributes, Choice, Flag, Number, Owner, TextValue};
 use super::health_check::HealthCheck;
 use crate::id::{InstanceId, LoadBalancerId, TargetGroupId, VpcId, Zone};
+use crate::net::Family;
 use crate::time::Moment;
 pub use kind::{HttpVersion, Registered, TargetGroupKind};
 
@@ -63,6 +64,7 @@ pub struct TargetGroup {
     pub port: u16,
     /// Its tags.
     pub tags: Tags,
+    family: Family,
     health_check: HealthCheck,
     attributes: Attributes,
     members: Members,
@@ -113,6 +115,8 @@ pub struct NewTargetGroup {
     pub vpc: VpcId,
     /// What it speaks, and what is in it.
     pub kind: TargetGroupKind,
+    /// Of which family the addresses of its targets are.
+    pub family: Family,
     /// The port of targets that name none.
     pub port: u16,
     /// How targets are probed.
@@ -131,6 +135,10 @@ pub enum TargetGroupError {
         /// The protocol.
         protocol: String,
     },
+    /// Targets of this type have no addresses of IPv6 here.
+    Family(&'static str),
+    /// A target's address is of the other family.
+    Address(IpAddr, Family),
     /// Targets of its kind are not probed so.
     Probe(&'static str),
     /// It takes targets of another kind.
@@ -147,6 +155,10 @@ impl fmt::Display for TargetGroupError {
             Self::Kind { target_type, protocol } => {
                 write!(f, "Protocol '{protocol}' is not supported with target type '{target_type}'")
             }
+            Self::Family(target_type) => {
+                write!(f, "IP address type 'ipv6' is not supported with target type '{target_type}'")
+            }
+            Self::Address(address, family) => write!(f, "The IP address '{address}' is not a valid {family} address"),
             Self::Probe(protocol) => write!(f, "health check protocol '{protocol}' is not for targets of its kind"),
             Self::Members(target_type) => {
                 write!(f, "a target group with target type '{target_type}' takes other targets")
@@ -165,7 +177,10 @@ impl TargetGroup {
     /// # Errors
     /// When targets of its kind are not probed so.
     pub fn new(wanted: NewTargetGroup) -> Result<Self, TargetGroupError> {
-        let NewTargetGroup { id, name, vpc, kind, port, health_check, tags } = wanted;
+        let NewTargetGroup { id, name, vpc, kind, family, port, health_check, tags } = wanted;
+        if family == Family::Ipv6 && kind.target_type() != Registered::Ip.target_type() {
+            return Err(TargetGroupError::Family(kind.target_type()));
+        }
         let members = match kind {
             TargetGroupKind::Http(by, version) => Members::Http(by, version, Vec::new()),
             TargetGroupKind::Https(by, version) => Members::Https(by, version, Vec::new()),
@@ -175,7 +190,7 @@ impl TargetGroup {
         };
         check_probe(kind, &health_check)?;
         let attributes = Attributes::new(kind.owner());
-        Ok(Self { id, name, vpc, port, tags, health_check, attributes, members })
+        Ok(Self { id, name, vpc, port, tags, family, health_check, attributes, members })
     }
 
     /// What it speaks, and what is in it.
@@ -188,6 +203,12 @@ impl TargetGroup {
             Members::Tls(by, _) => TargetGroupKind::Tls(by),
             Members::Alb(_) => TargetGroupKind::Alb,
         }
+    }
+
+    /// Of which family the addresses of its targets are.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        self.family
     }
 
     /// Its targets that are addresses or instances, in registration order; each (instance or address, port) is there once.
@@ -229,6 +250,9 @@ impl TargetGroup {
         if let Some([twice, _]) = places.array_windows().find(|[one, next]| one == next) {
             let id = wanted.iter().find(|target| place(target) == *twice).map(Target::id);
             return Err(TargetGroupError::Twice(id.unwrap_or_default(), twice.2));
+        }
+        if let Some(other) = wanted.iter().find(|target| Family::of(target.address) != self.family) {
+            return Err(TargetGroupError::Address(other.address, self.family));
         }
         let others = TargetGroupError::Members(self.kind().target_type());
         match self.members.list_mut() {
@@ -420,6 +444,8 @@ struct Stored {
     target_type: StoredType,
     protocol: String,
     protocol_version: String,
+    #[serde(default, skip_serializing_if = "Family::is_default")]
+    family: Family,
     port: u16,
     health_check: HealthCheck,
     attributes: BTreeMap<String, String>,
@@ -449,8 +475,8 @@ impl TryFrom<Stored> for TargetGroup {
                 return Err(TargetGroupError::Kind { target_type, protocol: kept.protocol });
             }
         };
-        let Stored { id, name, vpc, port, health_check, tags, .. } = kept;
-        let mut group = Self::new(NewTargetGroup { id, name, vpc, kind, port, health_check, tags })?;
+        let Stored { id, name, vpc, family, port, health_check, tags, .. } = kept;
+        let mut group = Self::new(NewTargetGroup { id, name, vpc, kind, family, port, health_check, tags })?;
         group.attributes = Attributes::stored(kind.owner(), kept.attributes).map_err(TargetGroupError::Attribute)?;
         if !kept.targets.is_empty() {
             group.set_targets(kept.targets)?;
@@ -482,6 +508,7 @@ impl From<TargetGroup> for Stored {
             target_type,
             protocol: kind.protocol().to_owned(),
             protocol_version: kind.protocol_version().unwrap_or_default().to_owned(),
+            family: group.family,
             port: group.port,
             health_check: group.health_check,
             attributes: group.attributes.kept(),
@@ -513,10 +540,41 @@ mod tests {
             name: "g".to_owned(),
             vpc,
             kind,
+            family: Family::Ipv4,
             port: 80,
             health_check,
             tags: Tags::new(),
         })
+    }
+
+    #[test]
+    fn a_group_has_addresses_of_its_family() {
+        let of_ipv6 = |kind| {
+            let id = TargetGroupId::from_bits(1);
+            let (vpc, health_check, tags) = (VpcId::from_bits(2), http(), Tags::new());
+            let family = Family::Ipv6;
+            TargetGroup::new(NewTargetGroup {
+                id,
+                name: "g".to_owned(),
+                vpc,
+                kind,
+                family,
+                port: 80,
+                health_check,
+                tags,
+            })
+        };
+        let instances = of_ipv6(TargetGroupKind::Http(Registered::Instance, HttpVersion::Http1));
+        assert_eq!(instances, Err(TargetGroupError::Family("instance")));
+        let mut group = of_ipv6(TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1)).unwrap();
+        let refused = group.set_targets(vec![target(1)]);
+        assert_eq!(refused, Err(TargetGroupError::Address([10, 0, 0, 1].into(), Family::Ipv6)));
+        let six = Target { address: "2001:db8::1".parse().unwrap(), ..target(1) };
+        assert_eq!(group.set_targets(vec![six.clone()]), Ok(()));
+        let kept = serde_json::to_string(&group).unwrap();
+        assert_eq!(serde_json::from_str::<TargetGroup>(&kept).unwrap(), group);
+        let mut plain = made(TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1), http()).unwrap();
+        assert!(plain.set_targets(vec![six]).is_err());
     }
 
     fn target(last: u8) -> Target {

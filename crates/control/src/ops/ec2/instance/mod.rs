@@ -17,7 +17,7 @@ pub(super) use self::shown::{credits, describe, statuses, types};
 use self::wanted::Wanted;
 use super::{fault, network_interface, select};
 use crate::context::Context;
-use crate::interface::{self, NewInterface, WantedIpv6};
+use crate::interface::{self, NewInterface};
 
 /// How long AWS takes to start, to stop and to end one.
 const PENDING_S: i64 = 20;
@@ -45,7 +45,7 @@ fn launch(
     let new = NewInterface {
         subnet: wanted.subnet.id,
         address: wanted.address,
-        ipv6: WantedIpv6::AsTheSubnet,
+        ipv6: wanted.ipv6.clone(),
         description: wanted.interface_description.clone(),
         groups: wanted.groups.clone(),
         owner: InterfaceOwner::Instance(id),

@@ -75,7 +75,12 @@ pub(super) fn interface(context: &Context<'_>, instance: &Instance) -> Option<sh
         private_dns_name: address.private_dns_name,
         private_ip_address: address.private_ip_address,
     });
+    let ipv6 = shape.ipv6_addresses.unwrap_or_default().into_iter().map(|address| shapes::InstanceIpv6Address {
+        ipv6_address: address.ipv6_address,
+        is_primary_ipv6: address.is_primary_ipv6,
+    });
     Some(shapes::InstanceNetworkInterface {
+        ipv6_addresses: Some(ipv6.collect()),
         private_ip_addresses: Some(addresses.collect()),
         association,
         attachment: shape.attachment.map(|attachment| shapes::InstanceNetworkInterfaceAttachment {
@@ -126,6 +131,7 @@ pub(super) fn render(context: &Context<'_>, instance: &Instance) -> shapes::Inst
         instance_id: Some(instance.id.to_string()),
         instance_type: Some(machine.kind.clone()),
         key_name: machine.key_name.clone(),
+        ipv6_address: of_interface.and_then(|i| i.ipv6_addresses.as_ref()?.first()?.ipv6_address.clone()),
         launch_time: Some(wire::Timestamp(instance.launched.0)),
         metadata_options: Some(metadata(instance)),
         monitoring: Some(shapes::Monitoring { state: Some(monitoring.to_owned()) }),
@@ -254,8 +260,12 @@ const INSTANCES: Filters<Arc<Instance>> = Filters {
         ("instance-type", |_, instance| one(&instance.machine.kind)),
         ("instance.group-id", |context, instance| of_interface(context, instance, |i| each(&i.groups))),
         ("ip-address", |context, instance| some(render(context, instance).public_ip_address)),
+        ("ipv6-address", |context, instance| of_interface(context, instance, |i| each(&i.ipv6_addresses))),
         ("key-name", |_, instance| some(instance.machine.key_name.as_ref())),
         ("launch-index", |_, instance| one(instance.launch_index)),
+        ("network-interface.ipv6-addresses.ipv6-address", |context, instance| {
+            of_interface(context, instance, |i| each(&i.ipv6_addresses))
+        }),
         ("network-interface.network-interface-id", |_, instance| some(instance.interface)),
         ("network-interface.subnet-id", |context, instance| of_interface(context, instance, |i| one(i.subnet))),
         ("network-interface.vpc-id", |context, instance| of_interface(context, instance, |i| one(i.vpc))),

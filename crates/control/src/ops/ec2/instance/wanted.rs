@@ -12,6 +12,7 @@ use wire::ec2 as shapes;
 
 use super::super::{fault, network_interface, security_group, select, tags};
 use crate::context::Context;
+use crate::interface::WantedIpv6;
 
 /// Instances of one call. Ours; AWS has quotas by type.
 const COUNT_MAX: i64 = 100;
@@ -26,6 +27,7 @@ pub(super) struct Wanted {
     pub(super) client_token: String,
     pub(super) subnet: Arc<Subnet>,
     pub(super) address: Option<Ipv4Addr>,
+    pub(super) ipv6: WantedIpv6,
     pub(super) groups: Vec<SecurityGroupId>,
     pub(super) interface_description: String,
     pub(super) interface_tags: Tags,
@@ -56,6 +58,12 @@ impl Wanted {
                 "A private IP address can be specified for one instance only: MaxCount must be 1",
             ));
         }
+        let ipv6 = network_interface::wanted_ipv6(place.ipv6.0.into_iter(), place.ipv6.1)?;
+        if count > 1 && matches!(&ipv6, WantedIpv6::These(named, _) if !named.is_empty()) {
+            return Err(fault::invalid_combination(
+                "IPv6 addresses can be specified for one instance only: MaxCount must be 1",
+            ));
+        }
         let mut groups = place.groups;
         for name in input.security_groups.take().unwrap_or_default() {
             groups.push(security_group::named(context, None, Some(&name))?.id.to_string());
@@ -74,6 +82,7 @@ impl Wanted {
             groups: network_interface::known_groups(context, subnet.vpc, groups)?,
             subnet,
             address,
+            ipv6,
             interface_description: place.description,
             interface_tags: tags::at_creation(Some(of_interface), "network-interface")?,
             is_kept: input.disable_api_termination == Some(true),
@@ -98,6 +107,8 @@ fn count(min: i64, max: i64) -> Result<u32, Fault> {
 struct Place {
     subnet: Option<String>,
     address: Option<String>,
+    /// The IPv6 addresses that are listed, and how many are counted.
+    ipv6: (Vec<Option<String>>, Option<i64>),
     groups: Vec<String>,
     description: String,
 }
@@ -106,9 +117,13 @@ impl Place {
     fn take(input: &mut shapes::RunInstancesRequest) -> Result<Self, Fault> {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         let interfaces = input.network_interfaces.take().unwrap_or_default();
+        let listed = |list: Option<Vec<shapes::InstanceIpv6Address>>| {
+            list.unwrap_or_default().into_iter().map(|one| one.ipv6_address).collect::<Vec<_>>()
+        };
         let place = Self {
             subnet: filled(input.subnet_id.take()),
             address: filled(input.private_ip_address.take()),
+            ipv6: (listed(input.ipv6_addresses.take()), input.ipv6_address_count.take()),
             groups: input.security_group_ids.take().unwrap_or_default(),
             description: String::new(),
         };
@@ -116,7 +131,8 @@ impl Place {
             return Ok(place);
         }
         let is_said = !place.groups.is_empty() || input.security_groups.as_ref().is_some_and(|list| !list.is_empty());
-        if place.subnet.is_some() || place.address.is_some() || is_said {
+        let is_ipv6_said = !place.ipv6.0.is_empty() || place.ipv6.1.is_some();
+        if place.subnet.is_some() || place.address.is_some() || is_ipv6_said || is_said {
             return Err(fault::invalid_combination(
                 "Network interfaces and an instance-level subnet, security groups or private address may not be specified on the same request",
             ));
@@ -136,6 +152,7 @@ impl Place {
         Ok(Self {
             subnet: filled(one.subnet_id),
             address: filled(one.private_ip_address),
+            ipv6: (listed(one.ipv6_addresses), one.ipv6_address_count),
             groups: one.groups.unwrap_or_default(),
             description: one.description.unwrap_or_default(),
         })
