@@ -1,7 +1,7 @@
 //! A small estate with the whole chain: an API, a link with an interface in each of two zones, an internal load balancer, a
 //! target group with one target, and groups that let exactly that through. Tests change what they are about.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use topology::arn::CertificateArn;
@@ -189,6 +189,23 @@ impl Chain {
             tags: Default::default(),
         };
         self.estate.network_interfaces.insert(id, interface);
+    }
+
+    /// Gives the VPC and its subnets blocks of IPv6, and the nodes and the target an address each; the target's.
+    pub(crate) fn dual_stack(&mut self) -> Ipv6Addr {
+        let (vpc, net) = ("2001:db8::/56".parse().unwrap(), |at: usize| format!("2001:db8:0:{at}::"));
+        self.estate.vpcs.edit(&VPC).unwrap().ipv6_cidrs = vec![(VpcCidrAssociationId::from_bits(2), vpc)];
+        let address = |at: usize, last: u8| -> Ipv6Addr { format!("{}{last}", net(at)).parse().unwrap() };
+        for (at, node) in NODES.iter().enumerate() {
+            let block = format!("{}/64", net(at)).parse().unwrap();
+            let id = SubnetCidrAssociationId::from_bits(at as u128 + 1);
+            self.estate.subnets.edit(&subnet(at)).unwrap().ipv6_cidr = Some((id, block));
+            self.estate.network_interfaces.edit(node).unwrap().ipv6_addresses = vec![address(at, 20)];
+        }
+        self.estate.load_balancers.edit(&BALANCER).unwrap().ip_address_type = LoadBalancer::DUAL_STACK.into();
+        let target = address(0, 50);
+        self.estate.network_interfaces.edit(&TARGET_INTERFACE).unwrap().ipv6_addresses = vec![target];
+        target
     }
 
     fn rule(

@@ -1,6 +1,6 @@
 //! The resolver of a VPC over real sockets, asked as clients ask.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use simple_dns::rdata::{OPT, RData};
 use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
@@ -85,6 +85,7 @@ fn read(answer: &[u8]) -> (RCODE, Vec<String>) {
         assert_eq!(record.ttl, 60);
         match &record.rdata {
             RData::A(address) => Ipv4Addr::from_bits(address.address).to_string(),
+            RData::AAAA(address) => Ipv6Addr::from_bits(address.address).to_string(),
             RData::PTR(name) => name.0.to_string(),
             other => panic!("{other:?}"),
         }
@@ -133,6 +134,25 @@ async fn names_of_load_balancers_and_interfaces_are_answered_and_no_others() {
     let mut all: Vec<String> = nodes.iter().map(ToString::to_string).collect();
     all.sort();
     assert_eq!(first, all, "each address is the first one in turn");
+}
+
+#[tokio::test]
+async fn a_load_balancer_of_both_families_has_records_of_both() {
+    let mut asked = Asked::new().await;
+    asked.scene.change(|chain| {
+        chain.dual_stack();
+    });
+    let (name, nodes) = asked.balancer();
+    for (kind, expected) in [
+        (TYPE::A, nodes.iter().map(ToString::to_string).collect()),
+        (TYPE::AAAA, vec!["2001:db8::20".to_owned(), "2001:db8:0:1::20".to_owned()]),
+    ] {
+        let (code, mut told) = read(&asked.ask(&question(&name, kind.into(), |_| {})).await);
+        let mut expected: Vec<String> = expected;
+        told.sort();
+        expected.sort();
+        assert_eq!((code, told), (RCODE::NoError, expected), "{kind:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,17 +9,21 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use topology::id::ListenerRuleId;
+use topology::net::Family;
 use topology::observed::{Fact, Health};
 use topology::resource::action::Action;
 use topology::resource::attachment::{Attachment, ServedAt};
 use topology::resource::health_check::{HealthCheck, Pace, Probe};
 use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
 use topology::resource::load_balancer::{BalancerAttributes, BalancerKind};
+use topology::resource::security_group::RulePeer;
 use topology::resource::target_group::{NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind};
 use topology::time::Moment;
 
 use crate::choice::{SECOND, attach_second, edit_group, give, target};
-use crate::estate::{BALANCER, Chain, GROUP, LISTENER, LISTENER_PORT, TARGET_INTERFACE, TARGET_PORT, VPC};
+use crate::estate::{
+    BALANCER, Chain, GROUP, LISTENER, LISTENER_PORT, TARGET_INGRESS, TARGET_INTERFACE, TARGET_PORT, VPC,
+};
 use crate::scene::{Backend, Scene, bind, let_pass};
 
 /// Makes the chain's load balancer one of connections, whose group has these targets.
@@ -43,7 +47,7 @@ fn streams(chain: &mut Chain, targets: Vec<Target>) {
         name: "targets".into(),
         vpc: VPC,
         kind: TargetGroupKind::Tcp(Registered::Ip),
-        family: topology::net::Family::Ipv4,
+        family: targets.first().map_or_else(Family::default, |target| Family::of(target.address)),
         port: TARGET_PORT,
         health_check: HealthCheck::new(None, Probe::Tcp, pace).unwrap(),
         tags: Default::default(),
@@ -55,6 +59,30 @@ fn streams(chain: &mut Chain, targets: Vec<Target>) {
 
 fn balancer(chain: &mut Chain, key: &str, value: &str) {
     chain.estate.load_balancers.edit(&BALANCER).unwrap().attributes.set(key, value).unwrap();
+}
+
+/// A target of IPv6 that admits addresses of IPv6 alone: the node's is seen, whatever client of IPv4 is to be shown.
+#[tokio::test]
+async fn a_client_of_ipv4_is_not_shown_to_a_target_of_ipv6() {
+    let one = Backend::answering("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1").await;
+    let config = PlaneConfig { binder: Binder::new(bind), ..PlaneConfig::default() };
+    let mut scene = Scene::configured(config, &one, |chain| {
+        let address = chain.dual_stack().into();
+        streams(chain, vec![Target { address, ..target(TARGET_PORT, 0) }]);
+        edit_group(chain, |group| give(group, &[("preserve_client_ip.enabled", "true")]));
+        let ingress = chain.estate.security_group_rules.edit(&TARGET_INGRESS).unwrap();
+        ingress.peer = RulePeer::Ipv6("2001:db8::/56".parse().unwrap());
+    })
+    .await;
+    scene.fact(|fact| is(fact, TARGET_PORT, Health::Healthy)).await;
+    let socket = scene.listen();
+    assert_eq!(ask(&mut TcpStream::connect(socket).await.unwrap()).await, Some('1'));
+    // And the group is judged: a block without the node's address admits nobody.
+    scene.change(|chain| {
+        let ingress = chain.estate.security_group_rules.edit(&TARGET_INGRESS).unwrap();
+        ingress.peer = RulePeer::Ipv4("0.0.0.0/0".parse().unwrap());
+    });
+    assert_eq!(ask(&mut TcpStream::connect(socket).await.unwrap()).await, None);
 }
 
 struct Stage {

@@ -142,8 +142,9 @@ fn print_as((answer, form): (&Answer, Option<Form>), what: &str, sentence: impl 
 fn sentence(body: &Value, verb: &str) -> String {
     let text = |name: &str| body[name].as_str().unwrap_or("-").to_owned();
     let port = body["port"].as_u64().map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
+    let ipv6 = body["ipv6"].as_str().map(|address| format!(" and {address}")).unwrap_or_default();
     format!(
-        "{verb} {} ({}, {}, {}), {port}: {}",
+        "{verb} {}{ipv6} ({}, {}, {}), {port}: {}",
         text("private_ip"),
         text("interface"),
         text("subnet"),
@@ -154,7 +155,7 @@ fn sentence(body: &Value, verb: &str) -> String {
 
 /// `10.0.10.10:8080`, `10.0.10.10`, or the same of an instance's id; of IPv6 `[2001:db8::5]:8080` or `2001:db8::5`.
 fn private(text: &str) -> Result<(Served, Option<u16>), Complaint> {
-    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<Ipv6Addr>() {
+    if let Ok(address) = unbracketed(text).parse::<Ipv6Addr>() {
         return Ok((Served::Address(address.into()), None));
     }
     let (address, port) = match text.rsplit_once(':').map(|(address, port)| (unbracketed(address), port)) {
@@ -169,7 +170,7 @@ fn private(text: &str) -> Result<(Served, Option<u16>), Complaint> {
     match (address.parse(), port) {
         (Ok(address), Ok(port)) => Ok((address, port)),
         _ => Err(Complaint::Usage(format!(
-            "{text:?} is no PRIVATE_IP[:PORT] or INSTANCE[:PORT], such as 10.0.10.10:8080"
+            "{text:?} is no PRIVATE_IP[:PORT] or INSTANCE[:PORT], such as 10.0.10.10:8080 or [2001:db8::5]:8080"
         ))),
     }
 }
@@ -211,6 +212,12 @@ mod tests {
             ("10.0.10.10", Some(("10.0.10.10", None))),
             ("i-00000000000000007:80", Some(("i-00000000000000007", Some(80)))),
             ("i-00000000000000007", Some(("i-00000000000000007", None))),
+            ("[2001:db8::5]:8080", Some(("2001:db8::5", Some(8080)))),
+            ("[2001:db8::5]", Some(("2001:db8::5", None))),
+            ("2001:db8::5", Some(("2001:db8::5", None))),
+            ("[2001:db8::5", None),
+            ("[2001:db8::5]:", None),
+            ("[10.0.10.10]:80", None),
             ("i-7:80", None),
             ("10.0.10.10:0", None),
             ("10.0.10.10:", None),

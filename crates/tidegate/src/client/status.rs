@@ -115,7 +115,8 @@ fn told_attachments(realm: &Value) -> impl Iterator<Item = String> {
     realm["attachments"].as_array().into_iter().flatten().map(|one| {
         let port = one["port"].as_u64().map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
         let lease = if one["lease"] == true { ", while `tidegate run` lasts" } else { "" };
-        format!("attached {} {port} to {}{lease}", text(one, "private_ip"), text(one, "host"))
+        let ipv6 = one["ipv6"].as_str().map(|address| format!(" and {address}")).unwrap_or_default();
+        format!("attached {}{ipv6} {port} to {}{lease}", text(one, "private_ip"), text(one, "host"))
     })
 }
 

@@ -110,6 +110,7 @@ pub(super) fn attachments(estate: &RealmEstate, is_told: impl Fn(&Attachment) ->
             "interface": interface.id,
             "vpc": interface.vpc,
             "private_ip": interface.private_ip,
+            "ipv6": interface.ipv6_addresses.first(),
             "port": attachment.port,
             "host": attachment.host,
             "lease": attachment.lease,
