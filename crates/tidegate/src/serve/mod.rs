@@ -275,7 +275,12 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
     let redirect = optional("listen.redirect", config.redirect).await?;
     let public = optional("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
-    let link = optional("listen.link", config.link).await?;
+    let link = match config.link {
+        Some(address) => {
+            Some(bind_far(address).map_err(|source| StartError::Listen { key: "listen.link", address, source })?)
+        }
+        None => None,
+    };
     let link_connections_max = if link.is_some() { link::of_link() } else { 0 };
     // One more for the sockets of listeners, which share it, and one for those in private networks.
     let (networks, inside) = match engine.enforcement() {
@@ -485,11 +490,23 @@ async fn optional(key: &'static str, address: Option<SocketAddr>) -> Result<Opti
 /// Connections have the listener's buffers. A bounded one is seen to move while a slow client reads: one that the system lets grow to
 /// megabytes takes nothing for minutes, and then much.
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
+    let socket = socket(address)?;
     socket.set_send_buffer_size(plane::limits::CLIENT_SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(plane::limits::LISTEN_BACKLOG)
+}
+
+/// For agents, which may be far: what is under way on one connection is as much as its path holds, so the system sizes the buffers.
+fn bind_far(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.bind(address)?;
+    socket.listen(plane::limits::LISTEN_BACKLOG)
+}
+
+fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    Ok(socket)
 }
 
 /// The address that port 0 became.
