@@ -15,7 +15,7 @@ pub enum KeyAlgorithm {
 /// What a call needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// A certificate of the development authority.
+    /// A certificate of the development authority, or a placeholder where an authority is asked by ACME.
     Issued {
         /// For these names, the first of which is its common name.
         names: Vec<String>,
@@ -35,6 +35,17 @@ pub struct Certified {
     pub chain: Option<String>,
     /// Its key.
     pub key: String,
+    /// Whether it is what the call asked for.
+    pub kind: CertifiedKind,
+}
+
+/// Whether a certificate is what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertifiedKind {
+    /// It is.
+    Issued,
+    /// It stands for one that an authority is asked for by ACME: [`crate::orders`].
+    Placeholder,
 }
 
 impl std::fmt::Debug for Certified {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use topology::estate::{Estate, RealmEstate};
-use topology::id::{AgentId, Realm};
+use topology::id::{AgentId, CertificateId, Realm};
 use topology::net::Ipv4Net;
 use topology::observed::{Anomaly, Fact, HealthSince, Observed, TargetKey};
 use topology::resource::agent::{Agent, Knows};
@@ -15,6 +15,7 @@ use wire::{Fault, Output, ServiceId};
 
 use crate::agent::{self, AgentError, Judged, NewToken, TokenSecret, TokenWish};
 use crate::attach::{self, AttachError, AttachRequest, Attached, DetachRequest};
+use crate::certified::Certified;
 use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
 use crate::listening::{self, ListenRequest, Listening};
@@ -23,6 +24,7 @@ use crate::mint::Mint;
 use crate::names::Double;
 use crate::notebook::{Notebook, StoreError};
 use crate::objects::Objects;
+use crate::orders::{self, Declined, Ordered};
 use crate::presigned::{Dead, Signer};
 use crate::realm;
 use crate::settings::Settings;
@@ -274,6 +276,31 @@ impl Control {
         judge: impl Fn(&mut RealmEstate) -> Result<Judged<T>, AgentError>,
     ) -> Result<T, AgentError> {
         self.change(realm, |draft, _| judge(Arc::make_mut(draft)))?
+    }
+
+    /// The certificates that an authority is to be asked for by ACME, now or later.
+    #[must_use]
+    pub fn orders(&self) -> Vec<Ordered> {
+        orders::all(self.estate())
+    }
+
+    /// Keeps a certificate that the authority issued. One that was deleted meanwhile stays so.
+    ///
+    /// # Errors
+    /// When it is not what was asked for, or the store cannot keep it.
+    pub fn fulfil(&mut self, (realm, id): (&Realm, CertificateId), made: &Certified, now: Moment) -> Result<(), Fault> {
+        self.change(realm, |draft, _| orders::fulfil(draft, (id, made), now))
+    }
+
+    /// Notes that the authority gave no certificate.
+    ///
+    /// # Errors
+    /// When the store cannot keep that.
+    pub fn decline(&mut self, (realm, id): (&Realm, CertificateId), why: Declined, now: Moment) -> Result<(), Fault> {
+        self.change(realm, |draft, _| {
+            orders::decline(draft, (id, why), now);
+            Ok(())
+        })
     }
 
     /// Takes in a fact that traffic reported. Most facts change nothing durable.

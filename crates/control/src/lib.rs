@@ -20,6 +20,7 @@ mod names;
 pub mod notebook;
 pub mod objects;
 mod ops;
+pub mod orders;
 pub mod presigned;
 mod realm;
 mod settings;

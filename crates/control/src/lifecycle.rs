@@ -1,6 +1,7 @@
 //! What time does to resources: provisioning, draining, deletion, idleness. Driven by `tick` and `observe` only.
 
 pub(crate) mod link;
+mod order;
 
 use std::sync::Arc;
 
@@ -65,7 +66,16 @@ pub(crate) fn next_change(estate: &RealmEstate) -> Option<Moment> {
     });
     let instances = estate.instances.values().filter_map(|instance| instance.state.until());
     let peerings = estate.vpc_peering_connections.values().filter_map(|peering| peering.state.until());
-    balancers.chain(draining).chain(links).chain(links_v1).chain(nats).chain(instances).chain(peerings).min()
+    let orders = order::next_change(estate);
+    balancers
+        .chain(draining)
+        .chain(links)
+        .chain(links_v1)
+        .chain(nats)
+        .chain(instances)
+        .chain(peerings)
+        .chain(orders)
+        .min()
 }
 
 /// How many states a resource passes through at most in one jump of the clock: PENDING, AVAILABLE, INACTIVE; a peering connection is
@@ -87,6 +97,7 @@ pub(crate) fn advance(draft: &mut Arc<RealmEstate>, now: Moment) {
         move_nat_gateways(estate, now);
         move_instances(estate, now);
         move_peerings(estate, now);
+        order::advance(estate, now);
     }
 }
 

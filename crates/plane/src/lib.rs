@@ -54,6 +54,6 @@ pub use crate::plane::{Drained, Plane, is_invocation};
 pub use crate::shared::{Binder, Observer, PlaneConfig};
 pub use crate::targets::sticky::CookieKey;
 pub use crate::task::panics;
-pub use crate::tls::{Issued, Issuer};
+pub use crate::tls::{Issued, Issuer, Prover};
 pub use crate::trace::TraceRing;
 pub use crate::usage::UsageKeeper;

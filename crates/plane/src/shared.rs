@@ -28,9 +28,9 @@ use crate::report::span::RequestSpan;
 use crate::targets::seal::UserSeal;
 use crate::targets::signer::Signer;
 use crate::targets::sticky::{CookieKey, Seal};
-use crate::tls::Issuer;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
+use crate::tls::{Issuer, Prover};
 use crate::turn::Turns;
 use crate::usage::{Meters, UsageKeeper};
 use crate::world::World;
@@ -43,6 +43,8 @@ pub struct PlaneConfig {
     pub blocked_connect: Option<Duration>,
     /// Who issues certificates for invoke hosts, in development mode only.
     pub development: Option<Issuer>,
+    /// Who proves names to an authority at the public listener with TLS, where one is asked by ACME.
+    pub prover: Option<Prover>,
     /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
     pub strict_wire: bool,
     /// Who judges signatures of routes with `AWS_IAM`; without one such routes let nobody in.

@@ -196,6 +196,8 @@ pub(crate) struct UpArgs {
     /// A PEM file of roots to believe besides the platform's, towards issuers and public endpoints
     #[arg(long = "tls-extra-roots", value_name = "FILE")]
     pub(crate) extra_roots: Option<String>,
+    #[command(flatten)]
+    pub(crate) acme: AcmeArgs,
     /// Send nothing that AWS does not send
     #[arg(long)]
     pub(crate) strict_wire: bool,
@@ -223,6 +225,29 @@ pub(crate) struct UpArgs {
     /// How readiness is printed: text or json [default: text]
     #[arg(long, value_name = "FORM")]
     pub(crate) output: Option<String>,
+}
+
+/// The authority that is asked for certificates by ACME.
+#[derive(Debug, Default, Args)]
+pub(crate) struct AcmeArgs {
+    /// The directory of the authority that is asked for certificates by ACME [default: none; the development authority issues them]
+    #[arg(long = "acme-directory", value_name = "URL")]
+    pub(crate) directory: Option<String>,
+    /// Whom it may write to, such as mailto:ops@example.com
+    #[arg(long = "acme-contact", value_name = "MAILTO,...")]
+    pub(crate) contact: Option<String>,
+    /// Agree to its terms of service
+    #[arg(long = "acme-terms-agreed")]
+    pub(crate) terms_agreed: bool,
+    /// A PEM file of the roots to believe of it instead of the platform's
+    #[arg(long = "acme-ca-file", value_name = "FILE")]
+    pub(crate) ca_file: Option<String>,
+    /// Names that it is asked for, with what is below them [default: every name]
+    #[arg(long = "acme-names", value_name = "NAME,...")]
+    pub(crate) names: Option<String>,
+    /// How names are proven, the preferred way first: http-01, tls-alpn-01 [default: as listeners allow]
+    #[arg(long = "acme-challenges", value_name = "KIND,...")]
+    pub(crate) challenges: Option<String>,
 }
 
 /// Where the server is, and whose resources are meant.

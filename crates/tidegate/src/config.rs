@@ -3,6 +3,8 @@
 //! program uses the judged form only. What a setting does lives elsewhere.
 
 mod access_key;
+mod acme;
+mod identity;
 mod otel;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ use crate::cli::UpArgs;
 use crate::journal::Copies;
 
 pub(crate) use access_key::AccessKey;
+pub(crate) use acme::{Acme, Challenge};
 pub(crate) use otel::Collector;
 pub(crate) use value::duration;
 use value::{
@@ -49,7 +52,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 29] = [
+const SETTINGS: [(&str, &str); 35] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.api_tls", "none"),
     ("listen.metrics", "none"),
@@ -73,6 +76,12 @@ const SETTINGS: [(&str, &str); 29] = [
     ("tls.extra_roots", "none"),
     ("tls.api_certificate", "the development authority's"),
     ("tls.api_key", "the development authority's"),
+    ("acme.directory", "none"),
+    ("acme.contact", "none"),
+    ("acme.terms_agreed", "false"),
+    ("acme.ca_file", "the platform's roots"),
+    ("acme.names", "every name"),
+    ("acme.challenges", "as listeners allow"),
     ("strict_wire", "false"),
     ("allow_remote", "false"),
     ("access_log", "none"),
@@ -183,6 +192,8 @@ pub(crate) struct Config {
     pub(crate) access_keys: Vec<AccessKey>,
     /// Where access-log lines go besides their log groups.
     pub(crate) access_log: Copies,
+    /// The authority that is asked for certificates by ACME, if one is.
+    pub(crate) acme: Option<Acme>,
     /// Where traces are exported to.
     pub(crate) collector: Option<Collector>,
     /// What is logged.
@@ -340,6 +351,11 @@ impl Raw {
             ("egress.allow", &flags.egress_allow),
             ("cognito.endpoint", &flags.cognito_endpoint),
             ("tls.extra_roots", &flags.extra_roots),
+            ("acme.directory", &flags.acme.directory),
+            ("acme.contact", &flags.acme.contact),
+            ("acme.ca_file", &flags.acme.ca_file),
+            ("acme.names", &flags.acme.names),
+            ("acme.challenges", &flags.acme.challenges),
             ("log", &flags.log),
             ("output", &flags.output),
         ];
@@ -348,8 +364,12 @@ impl Raw {
                 self.settings.insert(setting, Given::Text(text.clone(), Origin::Flag));
             }
         }
-        let truths =
-            [("ephemeral", flags.ephemeral), ("strict_wire", flags.strict_wire), ("allow_remote", flags.allow_remote)];
+        let truths = [
+            ("ephemeral", flags.ephemeral),
+            ("strict_wire", flags.strict_wire),
+            ("allow_remote", flags.allow_remote),
+            ("acme.terms_agreed", flags.acme.terms_agreed),
+        ];
         for (setting, is_given) in truths {
             if is_given {
                 self.settings.insert(setting, Given::Truth(true, Origin::Flag));
@@ -454,6 +474,7 @@ impl Raw {
         let has_roots = self.settings.contains_key("tls.extra_roots");
         let extra_roots = if has_roots { self.take("tls.extra_roots", directory) } else { None };
         let api_identity = self.judge_api_identity(api_tls.flatten().is_some());
+        let acme = self.judge_acme(redirect.flatten().is_some());
         let strict_wire = self.take_truth("strict_wire");
         let allow_remote = self.take_truth("allow_remote");
         let access_log = self.take("access_log", copies);
@@ -518,6 +539,7 @@ impl Raw {
                 strict_wire,
                 access_keys,
                 access_log: access_log?,
+                acme,
                 collector: collector?,
                 log: log?,
                 output: output?,
@@ -527,29 +549,6 @@ impl Raw {
         match judged {
             Some(config) if self.problems.is_empty() => Ok(config),
             _ => Err(self.problems),
-        }
-    }
-
-    /// The files of the API port's certificate and key: both or neither, and for a port that speaks TLS.
-    fn judge_api_identity(&mut self, is_served: bool) -> Option<(PathBuf, PathBuf)> {
-        const PAIR: [&str; 2] = ["tls.api_certificate", "tls.api_key"];
-        let given = PAIR.map(|key| self.settings.contains_key(key));
-        let [certificate, private] = PAIR;
-        match given {
-            [false, false] => None,
-            [true, true] if !is_served => {
-                self.note(certificate, "is presented by listen.api_tls, which is not set");
-                None
-            }
-            [true, true] => self.take(certificate, directory).zip(self.take(private, directory)),
-            [true, false] => {
-                self.note(certificate, "needs tls.api_key beside it");
-                None
-            }
-            [false, true] => {
-                self.note(private, "needs tls.api_certificate beside it");
-                None
-            }
         }
     }
 

@@ -3,8 +3,10 @@
 //!
 //! Programs in Rust have a server of their own in their process by [`Server`], for their tests.
 
+mod acme;
 mod agent;
 mod ca;
+mod chance;
 mod cli;
 mod client;
 mod config;

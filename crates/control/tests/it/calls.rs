@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use control::certified::Certified;
+use control::certified::{Certified, CertifiedKind};
 use control::changes::Changes;
 use control::notebook::Notebook;
 use control::objects::Objects;
@@ -20,6 +20,8 @@ use topology::trial::{STAGE, Tried, TriedLine};
 const NOW: Moment = Moment(1_795_341_600_000);
 /// Long enough for everything that is on its way to arrive.
 const STEP_MS: i64 = 1000;
+/// The idempotency token of requests that an authority is asked for by ACME.
+const BY_ACME: &str = "byacme";
 const REQUEST_ID: &str = "11111111-2222-4333-8444-555555555555";
 
 /// The realm of every call, unless another account is meant.
@@ -212,8 +214,18 @@ fn tried(pending: Pending) -> wire::Output {
     })
 }
 
+/// The certificate that stands for every other, and its key.
+pub(crate) fn made(kind: CertifiedKind) -> Certified {
+    let text = |name: &str| {
+        let file = format!("{}/tests/objects/certified/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(file).unwrap()
+    };
+    Certified { certificate: text("leaf"), chain: Some(text("chain")), key: text("key"), kind }
+}
+
 /// The object that a call names: `s3://BUCKET/KEY` is the file `tests/objects/BUCKET/KEY`, a version `V` of it `KEY@V`. The certificate
-/// that a call needs is the same for each: for `app.example.com` and what is one level below it.
+/// that a call needs is the same for each: for `app.example.com` and what is one level below it. With the idempotency token [`BY_ACME`] it
+/// stands for one that an authority is asked for.
 fn objects(call: &wire::Call) -> Objects {
     let mut objects = Objects::default();
     for (name, _) in control::objects::named_by(call) {
@@ -223,12 +235,10 @@ fn objects(call: &wire::Call) -> Objects {
     }
     control::ahead::read_ahead(call, &mut objects);
     if control::ahead::certificate_of(call).is_some() {
-        let text = |name: &str| {
-            let file = format!("{}/tests/objects/certified/{name}.pem", env!("CARGO_MANIFEST_DIR"));
-            std::fs::read_to_string(file).unwrap()
-        };
-        let made = Certified { certificate: text("leaf"), chain: Some(text("chain")), key: text("key") };
-        objects.bring_certified(Ok(made));
+        let is_asked = matches!(call, wire::Call::Acm(wire::acm::Call::RequestCertificate(input))
+            if input.idempotency_token.as_deref() == Some(BY_ACME));
+        let kind = if is_asked { CertifiedKind::Placeholder } else { CertifiedKind::Issued };
+        objects.bring_certified(Ok(made(kind)));
     }
     objects
 }

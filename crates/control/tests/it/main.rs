@@ -12,6 +12,7 @@ mod estate;
 mod filters;
 mod instances;
 mod names;
+mod orders;
 mod refusals;
 mod stored;
 mod writers;

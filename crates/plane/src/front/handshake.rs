@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustls::server::{Acceptor, ClientHello, ServerConnection};
 use rustls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -20,11 +21,16 @@ use crate::limits::TLS_HANDSHAKE_TIMEOUT;
 use crate::tls::Hello;
 use crate::tls::listener::openssl_name;
 use crate::tls::mutual::{self, Asked, NotTaken};
-use crate::tls::presented::refusing;
+use crate::tls::presented::{Purpose, refusing};
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum Failed {
+    /// It proved a name to an authority, which is all that it was for.
+    Proven {
+        /// The name.
+        name: Option<String>,
+    },
     /// Nothing can be presented for the name.
     Refused {
         /// What was asked for.
@@ -52,7 +58,7 @@ impl Failed {
     pub(crate) fn agreed(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Broken { suite: Some(suite), .. } => Some((openssl_name(*suite), version_of(*suite))),
-            Self::Broken { suite: None, .. } | Self::Refused { .. } => None,
+            Self::Broken { suite: None, .. } | Self::Refused { .. } | Self::Proven { .. } => None,
         }
     }
 
@@ -60,7 +66,7 @@ impl Failed {
     pub(crate) fn alert(&self) -> Option<u8> {
         match self {
             Self::Broken { error, .. } => alert(error),
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::Proven { .. } => None,
         }
     }
 
@@ -68,7 +74,7 @@ impl Failed {
     pub(crate) const fn not_taken(&self) -> Option<&NotTaken> {
         match self {
             Self::Broken { not_taken, .. } => not_taken.as_ref(),
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::Proven { .. } => None,
         }
     }
 }
@@ -76,6 +82,7 @@ impl Failed {
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Proven { .. } => f.write_str("the handshake proved a name, and was for nothing else"),
             Self::Refused { why, .. } => f.write_str(why),
             Self::Broken { error, .. } => error.fmt(f),
         }
@@ -141,6 +148,12 @@ async fn shake(door: &impl Presents, stream: TcpStream) -> Result<Shaken, Failed
     let shaking = start.into_stream(Arc::clone(&presentation.config)).into_fallible();
     let (shaken, not_taken) = mutual::noting(shaking).await;
     let stream = shaken.map_err(|(error, tapped)| Failed::Broken { error, suite: tapped.suite(), not_taken })?;
+    if presentation.purpose == Purpose::Proof {
+        let mut stream = stream;
+        // Whether the authority still hears the end makes no difference: it has seen the certificate.
+        let _ = stream.shutdown().await;
+        return Err(Failed::Proven { name });
+    }
     let handshake = clock::now().duration_since(began);
     let (_, session) = stream.get_ref();
     let spoken = if session.alpn_protocol() == Some(b"h2") { Spoken::Http2 } else { Spoken::Http1 };

@@ -137,6 +137,10 @@ fn came(door: &impl Door, mut arrival: Arrival) -> Arc<Arrival> {
 
 fn tell(failed: &Failed, peer: SocketAddr) {
     match failed {
+        Failed::Proven { name } => {
+            let name = name.as_deref().unwrap_or("none");
+            tracing::info!(%peer, server_name = name, "a name was proven in a handshake (acme-tls/1)");
+        }
         Failed::Refused { name, why } => {
             let name = name.as_deref().unwrap_or("none");
             tracing::info!(%peer, server_name = name, why, "a TLS handshake was refused");

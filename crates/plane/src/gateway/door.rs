@@ -17,7 +17,7 @@ use crate::http::body::SentBody;
 use crate::http1::spelling::Spelling;
 use crate::limits::CLIENT_HEAD_TIMEOUT;
 use crate::shared::Shared;
-use crate::tls::Hello;
+use crate::tls::{Hello, presented};
 
 impl Presents for Shared {
     async fn prepare(&self) {
@@ -27,8 +27,12 @@ impl Presents for Shared {
     }
 
     /// What is presented for a server name: a custom domain's certificate, or in development mode one of the local authority.
-    /// No domain may stand for an invoke host.
-    fn present(&self, Hello { name, .. }: Hello<'_>) -> Result<Presented, String> {
+    /// No domain may stand for an invoke host. An authority that asks for the proof of a name is given it.
+    fn present(&self, hello: Hello<'_>) -> Result<Presented, String> {
+        if let Some((name, proof)) = self.config.prover.as_ref().and_then(|prover| prover.proof(hello)) {
+            return Ok((None, presented::proof(&name, &proof)?));
+        }
+        let Hello { name, .. } = hello;
         let invoke_host = name.filter(|name| find::is_execute_api(name));
         let world = self.world.load();
         let asked = name.filter(|_| invoke_host.is_none()).and_then(|name| world.domain(name));

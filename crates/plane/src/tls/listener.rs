@@ -12,7 +12,7 @@ use topology::resource::certificate::Certificate;
 use topology::resource::ssl_policy::SslPolicy;
 use topology::snapshot::balancer::{ListenerTls, MutualTls};
 
-use super::presented::{Only, Presentation, of_certificate};
+use super::presented::{Only, Presentation, Purpose, of_certificate};
 use super::{Hello, mutual, provider};
 use crate::clock;
 
@@ -91,7 +91,7 @@ impl ListenerPresented {
         }
         config.alpn_protocols = self.protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let (config, certificate, mutual) = (Arc::new(config), Some(certificate.id), mutual.clone());
-        Ok(Presentation { config, names, certificate, trust: None, mutual })
+        Ok(Presentation { config, names, certificate, trust: None, mutual, purpose: Purpose::Requests })
     }
 }
 

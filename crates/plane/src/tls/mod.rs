@@ -69,6 +69,34 @@ impl fmt::Debug for Issued {
     }
 }
 
+/// The protocol by which an authority asks for the proof of a name (RFC 8737, section 6.2).
+pub(crate) const PROOF_PROTOCOL: &[u8] = b"acme-tls/1";
+
+type Prove = dyn Fn(&str) -> Option<Issued> + Send + Sync;
+
+/// Proves names to an authority that asks in a handshake (TLS-ALPN-01, RFC 8737), while it has reason to ask.
+#[derive(Clone)]
+pub struct Prover(Arc<Prove>);
+
+impl Prover {
+    /// One that asks `prove` for the certificate that proves a name, in lower case; `None` is that nobody has reason to ask.
+    pub fn new(prove: impl Fn(&str) -> Option<Issued> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(prove))
+    }
+
+    /// What proves the name to a client that begins like this. Who offers another protocol beside that of the proof is no authority.
+    pub(crate) fn proof(&self, hello: Hello<'_>) -> Option<(String, Issued)> {
+        let name = hello.name.filter(|_| hello.offered == [PROOF_PROTOCOL])?;
+        Some((name.to_owned(), (self.0)(name)?))
+    }
+}
+
+impl fmt::Debug for Prover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prover")
+    }
+}
+
 type Certificate = dyn Fn() -> Result<String, String> + Send + Sync;
 type Issue = dyn Fn(&[String]) -> Result<Issued, String> + Send + Sync;
 

@@ -18,7 +18,7 @@ use topology::snapshot::balancer::MutualTls;
 use topology::snapshot::domain::Domain;
 
 use super::client::{PossessionOnly, TrustStore};
-use super::{Issuer, provider, public_provider};
+use super::{Issued, Issuer, PROOF_PROTOCOL, provider, public_provider};
 use crate::limits::DEVELOPMENT_CERTIFICATES_MAX;
 
 /// The protocols that ALPN may choose, the best first.
@@ -37,6 +37,17 @@ pub(crate) struct Presentation {
     pub(crate) trust: Option<TrustStore>,
     /// What the handshake asks of clients' certificates, where it is a listener's own.
     pub(crate) mutual: MutualTls,
+    /// What the connection is for.
+    pub(crate) purpose: Purpose,
+}
+
+/// What a connection is for once its handshake is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Requests.
+    Requests,
+    /// Nothing more: the handshake has proven a name to an authority.
+    Proof,
 }
 
 /// A custom domain's side of TLS. It is the same one for as long as certificate and trust store are.
@@ -96,7 +107,7 @@ impl DomainTls {
         let trust = self.trust.as_deref().map(TrustStore::from_pem).transpose()?;
         let verifier = trust.as_ref().map(|trust| trust.asking());
         let (config, certificate) = (config(key, verifier)?, Some(certificate.id));
-        Ok(Presentation { config, names, certificate, trust, mutual: MutualTls::Off })
+        Ok(Presentation { config, names, certificate, trust, mutual: MutualTls::Off, purpose: Purpose::Requests })
     }
 }
 
@@ -171,8 +182,14 @@ impl Development {
         let issued = self.issuer.issue(&names)?;
         let key = certified(&[&issued.chain], &issued.key)?;
         let (config, names) = (config(key, None)?, names.into());
-        let presentation = Presentation { config, names, certificate: None, trust: None, mutual: MutualTls::Off };
-        let presentation = Arc::new(presentation);
+        let presentation = Arc::new(Presentation {
+            config,
+            names,
+            certificate: None,
+            trust: None,
+            mutual: MutualTls::Off,
+            purpose: Purpose::Requests,
+        });
         made.keep(parent, &presentation);
         Ok(presentation)
     }
@@ -187,6 +204,11 @@ pub(super) fn of_certificate(certificate: &Certificate) -> Result<(CertifiedKey,
 
 /// Certificates and key out of PEM.
 fn certified(chain: &[&str], key: &str) -> Result<CertifiedKey, String> {
+    let (certificates, key) = read(chain, key)?;
+    CertifiedKey::from_der(certificates, key, &provider()).map_err(|error| format!("the key cannot be used: {error}"))
+}
+
+fn read(chain: &[&str], key: &str) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
     let mut certificates: Vec<CertificateDer<'static>> = Vec::new();
     for pem in chain {
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
@@ -194,7 +216,25 @@ fn certified(chain: &[&str], key: &str) -> Result<CertifiedKey, String> {
         }
     }
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| "the private key is no PEM")?;
-    CertifiedKey::from_der(certificates, key, &provider()).map_err(|error| format!("the key cannot be used: {error}"))
+    Ok((certificates, key))
+}
+
+/// What proves a name to an authority by TLS-ALPN-01: a certificate of its own making, and no protocol beside the one of the proof.
+pub(crate) fn proof(name: &str, proof: &Issued) -> Result<Arc<Presentation>, String> {
+    let (certificates, key) = read(&[&proof.chain], &proof.key)?;
+    let key = provider().key_provider.load_private_key(key).map_err(|error| error.to_string())?;
+    // Nothing that reads certificates for clients knows the extension of the proof, which is critical: this one is not judged.
+    let key = CertifiedKey::new(certificates, key);
+    let mut config = versions()?.with_no_client_auth().with_cert_resolver(Arc::new(Only(Arc::new(key))));
+    config.alpn_protocols = vec![PROOF_PROTOCOL.to_vec()];
+    Ok(Arc::new(Presentation {
+        config: Arc::new(config),
+        names: Arc::new([name.to_owned()]),
+        certificate: None,
+        trust: None,
+        mutual: MutualTls::Off,
+        purpose: Purpose::Proof,
+    }))
 }
 
 fn config(key: CertifiedKey, verifier: Option<Arc<PossessionOnly>>) -> Result<Arc<ServerConfig>, String> {

@@ -204,7 +204,7 @@ fn plane(
 }
 
 fn desks(gateways: &[String], identity: &Arc<Mutex<Identity>>, carried: &Arc<Carried>) -> Vec<Arc<GatewayDesk>> {
-    let run = crate::serve::seed();
+    let run = crate::chance::seed();
     let gateways: BTreeSet<&String> = gateways.iter().collect();
     let desk = |gateway: &&String| {
         Arc::new(GatewayDesk {

@@ -195,18 +195,9 @@ impl Authority {
 
     /// The same, with such a key. Making one of RSA takes a while.
     pub(crate) fn issue_with(&self, key: KeyAlgorithm, names: &[String], days: u64) -> Result<Leaf, AuthorityError> {
-        if !(1..=NAMES_MAX).contains(&names.len()) {
-            return Err(AuthorityError::Count);
-        }
-        if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
-            return Err(AuthorityError::Name(wrong.clone()));
-        }
+        judge(names)?;
         // The serial number is made from the key, so that a key of its own makes it unlike any other.
-        let key = match key {
-            KeyAlgorithm::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
-            KeyAlgorithm::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?,
-            KeyAlgorithm::P384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?,
-        };
+        let key = pair(key)?;
         let mut params = CertificateParams::new(names.to_vec())?;
         let common = names.first().cloned().unwrap_or_default();
         params.distinguished_name.push(DnType::CommonName, common);
@@ -214,6 +205,48 @@ impl Authority {
         let valid = Duration::from_secs(days.min(LEAF_DAYS_MAX) * 24 * 3600);
         Ok(Leaf { certificate: self.certify(params, (&key, valid))?, key: key.serialize_pem() })
     }
+}
+
+/// A new key. One of RSA takes a while.
+fn pair(key: KeyAlgorithm) -> Result<KeyPair, rcgen::Error> {
+    match key {
+        KeyAlgorithm::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),
+        KeyAlgorithm::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+        KeyAlgorithm::P384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384),
+    }
+}
+
+fn judge(names: &[String]) -> Result<(), AuthorityError> {
+    if !(1..=NAMES_MAX).contains(&names.len()) {
+        return Err(AuthorityError::Count);
+    }
+    match names.iter().find(|name| !is_name(name)) {
+        Some(wrong) => Err(AuthorityError::Name(wrong.clone())),
+        None => Ok(()),
+    }
+}
+
+/// What stands for a certificate that another authority is going to issue: the names, signed by a key of their own. Nobody believes it, and
+/// nothing presents it.
+pub(crate) fn placeholder(key: KeyAlgorithm, names: &[String]) -> Result<Leaf, AuthorityError> {
+    judge(names)?;
+    let key = pair(key)?;
+    let mut params = CertificateParams::new(names.to_vec())?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, names.first().cloned().unwrap_or_default());
+    valid_for(&mut params, AUTHORITY_VALID);
+    let certificate = params.self_signed(&key)?;
+    Ok(Leaf { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// A request to another authority for these names (RFC 2986), in DER, and the new key that it is for, in PEM.
+pub(crate) fn request(key: KeyAlgorithm, names: &[String]) -> Result<(Vec<u8>, String), rcgen::Error> {
+    let key = pair(key)?;
+    let mut params = CertificateParams::new(names.to_vec())?;
+    // Names stand in the extension alone, whose length nothing bounds.
+    params.distinguished_name = DistinguishedName::new();
+    let request = params.serialize_request(&key)?;
+    Ok((request.der().to_vec(), key.serialize_pem()))
 }
 
 /// How long a client certificate of API Gateway is valid: a year (REST API developer guide, "Generate and configure an SSL certificate for

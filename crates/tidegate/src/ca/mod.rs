@@ -5,5 +5,7 @@
 mod authority;
 mod command;
 
-pub(crate) use authority::{AUTHORITY, AUTHORITY_VALID, Authority, AuthorityError, LINK, Leaf, self_signed};
+pub(crate) use authority::{
+    AUTHORITY, AUTHORITY_VALID, Authority, AuthorityError, LINK, Leaf, placeholder, request, self_signed,
+};
 pub(crate) use command::ca;

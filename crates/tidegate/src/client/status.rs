@@ -65,6 +65,10 @@ fn lines(body: &Value) -> Vec<String> {
             text(fault, "why")
         ));
     }
+    for one in body["acme"]["troubles"].as_array().into_iter().flatten() {
+        let (certificate, why, again) = (text(one, "certificate"), text(one, "why"), text(one, "again"));
+        lines.push(format!("no certificate for {certificate}: {why}; asked for again at {again}"));
+    }
     for realm in body["realms"].as_array().into_iter().flatten() {
         lines.push(String::new());
         lines.push(format!("{} {}", text(realm, "account_id"), text(realm, "region")));

@@ -185,3 +185,34 @@ fn durations_are_a_number_and_a_unit() {
     }
     assert!(blocked("61s").is_err() && blocked("0s").is_err());
 }
+
+#[test]
+fn an_authority_of_acme_needs_terms_that_are_agreed_to() {
+    let whole = "[acme]\ndirectory = 'https://acme.example/dir'\nterms_agreed = true\ncontact = ['mailto:ops@example.com']\nnames = ['example.com']";
+    let acme = loaded(&UpArgs::default(), &[], whole).unwrap().acme.unwrap();
+    assert_eq!(acme.challenges, [Challenge::TlsAlpn]);
+    let rows = [("example.com", true), ("a.b.Example.com", true), ("badexample.com", false), ("example.org", false)];
+    for (name, wanted) in rows {
+        assert_eq!(acme.is_for(&[name.to_owned()]), wanted, "{name}");
+    }
+    assert!(!acme.is_for(&["example.com".to_owned(), "example.org".to_owned()]), "each name counts");
+    let redirected = format!("listen.redirect = '127.0.0.1:0'\n{whole}");
+    let acme = loaded(&UpArgs::default(), &[], &redirected).unwrap().acme.unwrap();
+    assert_eq!(acme.challenges, [Challenge::TlsAlpn, Challenge::Http]);
+    assert!(loaded(&UpArgs::default(), &[], "").unwrap().acme.is_none());
+}
+
+#[test]
+fn what_is_wrong_with_an_authority_of_acme_is_told_at_once() {
+    let problems = refused(
+        "[acme]\ndirectory = 'http://acme.example/dir'\ncontact = ['ops@example.com']\nnames = ['*.example.com']\nchallenges = ['dns-01']",
+    );
+    for key in ["acme.directory", "acme.contact", "acme.names", "acme.challenges"] {
+        assert!(problems.iter().any(|problem| problem.starts_with(key)), "{key}: {problems:?}");
+    }
+    let valid = "[acme]\ndirectory = 'https://acme.example/dir'";
+    assert!(refused(valid)[0].contains("acme.terms_agreed: must be true"));
+    let alone = refused(&format!("{valid}\nterms_agreed = true\nchallenges = ['http-01']"));
+    assert!(alone[0].contains("listen.redirect"), "{alone:?}");
+    assert!(refused("acme.terms_agreed = true")[0].contains("acme.directory"));
+}

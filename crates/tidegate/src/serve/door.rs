@@ -19,9 +19,10 @@ use topology::id::NetworkInterfaceId;
 use topology::names::private_domain;
 use topology::snapshot::Snapshot;
 
+use super::State;
 use super::limits::{DOOR_ASKING_MAX, DOOR_PAUSE, DOOR_TIMEOUT, DOOR_WORD_BYTES_MAX};
 use super::told;
-use super::{State, seed};
+use crate::chance::seed;
 
 /// The socket's file in the data directory.
 const FILE: &str = "fabric.sock";

@@ -150,7 +150,7 @@ async fn converse(
         async move {
             Ok::<_, Infallible>(match door {
                 Door::Metrics => watched(&state, &request),
-                Door::Redirect => sent_on(&state, &request),
+                Door::Redirect => proven(&state, &request).unwrap_or_else(|| sent_on(&state, &request)),
                 Door::Api | Door::Secured(_) => serve(&state, request, peer).await,
             })
         }
@@ -204,6 +204,12 @@ fn watched(state: &Arc<State>, request: &Request<Incoming>) -> Answer {
         _ => answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Here are GET /metrics and GET /healthz"),
     };
     answer::named(answer, &state.request_id())
+}
+
+/// What an authority asks for that a name is proven to by HTTP-01, for as long as it has reason to ask.
+fn proven(state: &Arc<State>, request: &Request<Incoming>) -> Option<Answer> {
+    let text = state.acme.as_ref()?.challenges.answer(request.uri().path())?;
+    (request.method() == Method::GET).then(|| answer::text(StatusCode::OK, text))
 }
 
 /// One request without TLS: the same with TLS, by the same method (RFC 9110, section 15.4.9). Its name is the client's own word; whether it is

@@ -12,6 +12,7 @@ mod door;
 mod engine;
 mod explained;
 pub(crate) mod guard;
+mod keeper;
 pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod link;
@@ -29,11 +30,9 @@ mod tls;
 mod up;
 
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
@@ -48,15 +47,17 @@ use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use topology::id::Realm;
-use topology::observed::Fact;
 use topology::resource::attribute::Idle;
 use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 
 pub(crate) use engine::Chosen;
+use keeper::Keeper;
 pub(crate) use up::{configuration, log_to_stderr, up};
 
+use crate::acme::{self, Authority};
 use crate::ca::AuthorityError;
+use crate::chance::seed;
 use crate::config::{Config, Delays, Unsupported};
 use crate::doctor::Unfit;
 use crate::hour::wall_clock;
@@ -120,6 +121,9 @@ pub(crate) enum StartError {
     /// The certificate of the API port cannot be used.
     #[error("tls.api_certificate: {0}")]
     ApiTls(String),
+    /// The authority of ACME cannot be asked.
+    #[error("{0}")]
+    Acme(String),
     /// The listener of the link has no identity.
     #[error("listen.link: {0}")]
     Link(String),
@@ -224,6 +228,8 @@ pub(crate) struct State {
     pub(crate) door: Option<String>,
     /// The listener of agents, if there is one.
     pub(crate) link: Option<Arc<Link>>,
+    /// The authority that is asked for certificates by ACME, if one is.
+    pub(crate) acme: Option<Arc<Authority>>,
 }
 
 impl State {
@@ -247,6 +253,10 @@ impl State {
 pub(crate) async fn told(stopping: &mut watch::Receiver<bool>) {
     // The sender lives as long as the state that whoever waits holds.
     let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+async fn until_told(mut stopping: watch::Receiver<bool>) {
+    told(&mut stopping).await;
 }
 
 /// A server that serves.
@@ -304,6 +314,8 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
     let home = DataDirectory::open(Some(config.home.as_path()).filter(|_| in_memory))?;
     let runs = directory.begin_run(wall_clock());
     let authority = Development::open(&config)?;
+    let acme = config.acme.as_ref().map(|acme| Authority::open(acme, config.data_dir.as_deref()));
+    let acme = acme.transpose().map_err(StartError::Acme)?;
     let secured = match &api_tls {
         None => None,
         Some(listener) => {
@@ -336,6 +348,7 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
         client_connections_max,
         cookie_key: Some(cookie_key.clone()),
         engine,
+        prover: acme.as_ref().map(|acme| acme.prover()),
         kernel_refused_at: unfit.as_ref().map(|unfit| unfit.step.clone()),
         ..PlaneConfig::default()
     };
@@ -343,7 +356,7 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);
     let newest = Arc::<Newest>::default();
-    let (mailbox, desk) = Mailbox::new(control, publisher(&plane, &newest));
+    let (mailbox, desk) = Mailbox::new(control, publisher(&plane, &newest, acme.clone()));
     let link = match link {
         None => None,
         Some(listener) => {
@@ -386,7 +399,11 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
         runs,
         door: name_of_door,
         link: link.as_ref().map(|(_, link)| Arc::clone(link)),
+        acme,
     });
+    if let Some(acme) = &state.acme {
+        tokio::spawn(acme::work(Arc::clone(acme), state.mailbox.clone(), until_told(state.stopping.subscribe())));
+    }
     if let Some((listener, link)) = link {
         tokio::spawn(link::accept(Arc::clone(&state), link, listener));
     }
@@ -598,30 +615,8 @@ fn seed_usage(plane: &Plane, control: &Control) {
     }
 }
 
-/// Keeps counts of usage by the store, which control writes.
-struct Keeper(Arc<OnceLock<Mailbox>>);
-
-impl std::fmt::Debug for Keeper {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keeper")
-    }
-}
-
-impl UsageKeeper for Keeper {
-    fn keep(&self, fact: Fact) -> Pin<Box<dyn Future<Output = bool> + Send>> {
-        let mailbox = self.0.get().cloned();
-        Box::pin(async move {
-            match mailbox {
-                Some(mailbox) => mailbox.keep(fact).await.unwrap_or(false),
-                // Before the mailbox is there, nothing is published, so nothing is counted.
-                None => false,
-            }
-        })
-    }
-}
-
 /// Traffic takes each new snapshot; the log tells which rows made it, without what is in them.
-fn publisher(plane: &Plane, newest: &Arc<Newest>) -> Publish {
+fn publisher(plane: &Plane, newest: &Arc<Newest>, acme: Option<Arc<Authority>>) -> Publish {
     let (plane, newest) = (plane.clone(), Arc::clone(newest));
     Box::new(move |Committed { snapshot, changes, estate }| {
         for changes in changes.iter().flatten() {
@@ -634,6 +629,9 @@ fn publisher(plane: &Plane, newest: &Arc<Newest>) -> Publish {
         let revision = snapshot.revision;
         plane.publish(snapshot);
         newest.take(revision, estate);
+        if let Some(acme) = &acme {
+            acme.look_after(changes.iter().flatten());
+        }
     })
 }
 
@@ -643,9 +641,4 @@ fn mint() -> Result<Mint, StartError> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|_| StartError::NoRandomness)?;
     Ok(Mint::with_key(seed(), key))
-}
-
-/// Randomness from the system, by way of the standard library's own hasher keys. Ids are names, not secrets.
-pub(crate) fn seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

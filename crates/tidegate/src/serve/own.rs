@@ -194,6 +194,7 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
         "mode": state.config.mode(),
         "door": state.door,
         "fabric_faults": faults(state, owner),
+        "acme": state.acme.as_ref().map(|acme| status::of_orders(acme, |realm| owner.may_reach(realm.account))),
         "realms": status::of_realms((state, &snapshot), &census),
     });
     Ok(answer::json(StatusCode::OK, &body))
@@ -261,6 +262,9 @@ async fn tick(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answ
     state.plane.move_clock(by);
     if let Some(log_files) = &state.log_files {
         log_files.move_clock(by).await;
+    }
+    if let Some(acme) = &state.acme {
+        acme.look();
     }
     Ok(answer::json(StatusCode::OK, &json!({ "seconds": seconds })))
 }

@@ -13,7 +13,7 @@ use topology::trace::{RequestId, Run};
 use wire::Timestamp;
 
 use super::limits::{RUNS_BYTES_MAX, RUNS_KEPT};
-use super::seed;
+use crate::chance::seed;
 use crate::private;
 use crate::remembered::CALLS_KEPT;
 

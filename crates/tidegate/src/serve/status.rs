@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use control::{TargetState, TargetStates};
 use serde_json::{Map, Value, json};
-use topology::arn::{ElbArn, ElbResource};
+use topology::arn::{CertificateArn, ElbArn, ElbResource};
 use topology::estate::{RealmEstate, StageKey};
 use topology::id::{ApiId, LogGroupName, Realm, StageName};
 use topology::resource::attachment::Attachment;
@@ -16,8 +16,10 @@ use topology::resource::rest_stage::{canary_log_group, execution_log_group};
 use topology::resource::target_group::TargetGroup;
 use topology::resource::vpc_link::VpcLinkState;
 use topology::snapshot::Snapshot;
+use wire::Timestamp;
 
 use super::State;
+use crate::acme::{Authority, Trouble};
 use crate::mailbox::Census;
 
 /// Problems that are told of a realm: what dangles usually does so many times for one reason.
@@ -44,6 +46,17 @@ pub(super) fn of_realms((state, snapshot): (&State, &Snapshot), census: &Census)
         })
     });
     told.collect()
+}
+
+/// The authority that is asked by ACME, and the certificates that it has not given, each with why and when it is asked again.
+pub(super) fn of_orders(acme: &Authority, may_see: impl Fn(&Realm) -> bool) -> Value {
+    let troubles = acme.troubles().into_iter().filter(|((realm, _), _)| may_see(realm));
+    let told = troubles.map(|((realm, id), trouble)| {
+        let Trouble { tries, why, again } = trouble;
+        let certificate = CertificateArn { realm, id }.to_string();
+        json!({ "certificate": certificate, "tries": tries, "why": why, "again": Timestamp(again.0).to_the_second() })
+    });
+    json!({ "directory": acme.acme.directory, "troubles": told.collect::<Vec<_>>() })
 }
 
 fn counts(estate: &RealmEstate) -> Value {

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use control::certified::{Certified, Wanted};
+use control::certified::{Certified, CertifiedKind, Wanted};
 use plane::{Issued, Issuer};
 use tokio::net::TcpListener;
 
 use super::StartError;
 use super::limits::LEAF_DAYS;
-use crate::ca::{Authority, AuthorityError, self_signed};
-use crate::config::Config;
+use crate::ca::{Authority, AuthorityError, placeholder, self_signed};
+use crate::config::{Acme, Config};
 
 /// The public listener with TLS. Where nobody said where it is to be, a port that is taken leaves it out: a second server on
 /// this machine is no mistake.
@@ -29,6 +29,7 @@ pub(super) async fn listener(config: &Config) -> Result<Option<TcpListener>, Sta
 /// The development authority of a server.
 pub(crate) struct Development {
     data_dir: Option<PathBuf>,
+    asked: Option<Acme>,
     authority: OnceLock<Result<Authority, AuthorityError>>,
 }
 
@@ -41,7 +42,7 @@ impl Development {
             Some(data_dir) if config.is_development() => OnceLock::from(Ok(Authority::open(data_dir)?)),
             _ => OnceLock::new(),
         };
-        Ok(Arc::new(Self { data_dir, authority }))
+        Ok(Arc::new(Self { data_dir, asked: config.acme.clone(), authority }))
     }
 
     fn authority(&self) -> Result<&Authority, String> {
@@ -49,17 +50,23 @@ impl Development {
         self.authority.get_or_init(open).as_ref().map_err(ToString::to_string)
     }
 
-    /// The certificate that a call needs. It may take a while.
+    /// The certificate that a call needs, or what stands for it where another authority is asked by ACME. It may take a while.
     pub(super) fn certify(&self, wanted: &Wanted) -> Result<Certified, String> {
+        let is_asked = |names: &[String]| self.asked.as_ref().is_some_and(|acme| acme.is_for(names));
+        let mut kind = CertifiedKind::Issued;
         let (leaf, chain) = match wanted {
             Wanted::SelfSigned => (self_signed(), None),
+            Wanted::Issued { names, key } if is_asked(names) => {
+                kind = CertifiedKind::Placeholder;
+                (placeholder(*key, names), None)
+            }
             Wanted::Issued { names, key } => {
                 let authority = self.authority()?;
                 (authority.issue_with(*key, names, LEAF_DAYS), Some(authority.certificate().to_owned()))
             }
         };
         let leaf = leaf.map_err(|error| error.to_string())?;
-        Ok(Certified { certificate: leaf.certificate, chain, key: leaf.key })
+        Ok(Certified { certificate: leaf.certificate, chain, key: leaf.key, kind })
     }
 
     /// Its certificate, in PEM. The first call may take a while.

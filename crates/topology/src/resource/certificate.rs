@@ -66,12 +66,85 @@ pub struct Certificate {
 pub struct Request {
     /// How its names are validated.
     pub validation: Validation,
-    /// When it is issued; until then it is pending, and nothing can present it.
+    /// When it is issued; until then it is pending, and nothing can present it. For one that is asked of an authority by ACME, when that
+    /// last issued it, and before it has, when it was asked.
     pub issued: Moment,
     /// Requests with the same token within an hour are one.
     pub idempotency_token: Option<String>,
     /// Whether it is to stand in transparency logs.
     pub transparency: Transparency,
+    /// How far the authority is that is asked by ACME; `None` for a certificate of the development authority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+}
+
+/// How far an authority is that is asked by ACME (RFC 8555). Until it has issued the first certificate, a placeholder with a key of its own
+/// stands for it, which nothing presents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// What became of the first certificate.
+    pub standing: Standing,
+    /// What became of the last renewal, once one was tried.
+    pub renewal: Option<Renewal>,
+}
+
+/// What became of the first certificate that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// The authority is asked.
+    Pending,
+    /// It has issued one.
+    Issued,
+    /// It refused for good.
+    Failed(FailureReason),
+    /// The names could not be validated in time.
+    TimedOut,
+}
+
+/// Why a certificate is refused, in ACM's words (ACM API reference, CertificateDetail, 2026-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureReason {
+    /// A name's CAA records allow another authority.
+    Caa,
+    /// The authority issues nothing for a name.
+    DomainNotAllowed,
+    /// A name is none of the public domain name system, or none that can be proven here.
+    InvalidPublicDomain,
+    /// Another reason, which the log tells.
+    Other,
+}
+
+impl FailureReason {
+    /// ACM's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caa => "CAA_ERROR",
+            Self::DomainNotAllowed => "DOMAIN_NOT_ALLOWED",
+            Self::InvalidPublicDomain => "INVALID_PUBLIC_DOMAIN",
+            Self::Other => "OTHER",
+        }
+    }
+}
+
+/// What became of the last renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// How it went.
+    pub outcome: RenewalOutcome,
+    /// When that changed.
+    pub updated: Moment,
+}
+
+/// How a renewal went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RenewalOutcome {
+    /// It is tried again and again; what is presented is the certificate before.
+    Pending,
+    /// A newer certificate is presented.
+    Success,
+    /// The authority refused. It is asked again all the same, and what is presented is the certificate before.
+    Failed(FailureReason),
 }
 
 /// How the names of a requested certificate are validated.
@@ -102,7 +175,10 @@ impl Certificate {
     /// Whether it can be presented: imported, or issued by now.
     #[must_use]
     pub fn is_issued(&self, now: Moment) -> bool {
-        self.request.as_ref().is_none_or(|request| request.issued <= now)
+        self.request.as_ref().is_none_or(|request| match &request.order {
+            Some(order) => order.standing == Standing::Issued,
+            None => request.issued <= now,
+        })
     }
 
     /// Whether it is for a custom domain name, which may be a wildcard.

@@ -180,6 +180,7 @@ pub struct CertificateDetail {
     pub domain_name: Option<String>,
     pub domain_validation_options: Option<Vec<DomainValidation>>,
     pub extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
+    pub failure_reason: Option<String>,
     pub imported_at: Option<Timestamp>,
     pub in_use_by: Option<Vec<String>>,
     pub issued_at: Option<Timestamp>,
@@ -190,6 +191,7 @@ pub struct CertificateDetail {
     pub not_before: Option<Timestamp>,
     pub options: Option<CertificateOptions>,
     pub renewal_eligibility: Option<String>,
+    pub renewal_summary: Option<RenewalSummary>,
     pub serial: Option<String>,
     pub signature_algorithm: Option<String>,
     pub status: Option<String>,
@@ -206,6 +208,7 @@ impl Shaped for CertificateDetail {
             domain_name: fields.optional(),
             domain_validation_options: fields.optional(),
             extended_key_usages: fields.optional(),
+            failure_reason: fields.optional(),
             imported_at: fields.optional(),
             in_use_by: fields.optional(),
             issued_at: fields.optional(),
@@ -216,6 +219,7 @@ impl Shaped for CertificateDetail {
             not_before: fields.optional(),
             options: fields.optional(),
             renewal_eligibility: fields.optional(),
+            renewal_summary: fields.optional(),
             serial: fields.optional(),
             signature_algorithm: fields.optional(),
             status: fields.optional(),
@@ -231,6 +235,7 @@ impl Shaped for CertificateDetail {
             self.domain_name.map(Shaped::into_value),
             self.domain_validation_options.map(Shaped::into_value),
             self.extended_key_usages.map(Shaped::into_value),
+            self.failure_reason.map(Shaped::into_value),
             self.imported_at.map(Shaped::into_value),
             self.in_use_by.map(Shaped::into_value),
             self.issued_at.map(Shaped::into_value),
@@ -241,6 +246,7 @@ impl Shaped for CertificateDetail {
             self.not_before.map(Shaped::into_value),
             self.options.map(Shaped::into_value),
             self.renewal_eligibility.map(Shaped::into_value),
+            self.renewal_summary.map(Shaped::into_value),
             self.serial.map(Shaped::into_value),
             self.signature_algorithm.map(Shaped::into_value),
             self.status.map(Shaped::into_value),
@@ -626,6 +632,32 @@ impl Shaped for RemoveTagsFromCertificateRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct RenewalSummary {
+    pub domain_validation_options: Vec<DomainValidation>,
+    pub renewal_status: String,
+    pub renewal_status_reason: Option<String>,
+    pub updated_at: Timestamp,
+}
+impl Shaped for RenewalSummary {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            domain_validation_options: fields.required(),
+            renewal_status: fields.required(),
+            renewal_status_reason: fields.optional(),
+            updated_at: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_validation_options.into_value()),
+            Some(self.renewal_status.into_value()),
+            self.renewal_status_reason.map(Shaped::into_value),
+            Some(self.updated_at.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RequestCertificateRequest {
     pub domain_name: String,
     pub domain_validation_options: Option<Vec<DomainValidationOption>>,
@@ -907,6 +939,7 @@ Member::body("CreatedAt", "CreatedAt", "CreatedAt", Need::Optional, &model::TIME
 Member::body("DomainName", "DomainName", "DomainName", Need::Optional, &DOMAIN_NAME_STRING),
 Member::body("DomainValidationOptions", "DomainValidationOptions", "DomainValidationOptions", Need::Optional, &DOMAIN_VALIDATION_LIST),
 Member::body("ExtendedKeyUsages", "ExtendedKeyUsages", "ExtendedKeyUsages", Need::Optional, &EXTENDED_KEY_USAGE_LIST),
+Member::body("FailureReason", "FailureReason", "FailureReason", Need::Optional, &model::STRING),
 Member::body("ImportedAt", "ImportedAt", "ImportedAt", Need::Optional, &model::TIME_EPOCH),
 Member::body("InUseBy", "InUseBy", "InUseBy", Need::Optional, &IN_USE_LIST),
 Member::body("IssuedAt", "IssuedAt", "IssuedAt", Need::Optional, &model::TIME_EPOCH),
@@ -917,6 +950,7 @@ Member::body("NotAfter", "NotAfter", "NotAfter", Need::Optional, &model::TIME_EP
 Member::body("NotBefore", "NotBefore", "NotBefore", Need::Optional, &model::TIME_EPOCH),
 Member::body("Options", "Options", "Options", Need::Optional, &CERTIFICATE_OPTIONS),
 Member::body("RenewalEligibility", "RenewalEligibility", "RenewalEligibility", Need::Optional, &model::STRING),
+Member::body("RenewalSummary", "RenewalSummary", "RenewalSummary", Need::Optional, &RENEWAL_SUMMARY),
 Member::body("Serial", "Serial", "Serial", Need::Optional, &model::STRING),
 Member::body("SignatureAlgorithm", "SignatureAlgorithm", "SignatureAlgorithm", Need::Optional, &model::STRING),
 Member::body("Status", "Status", "Status", Need::Optional, &CERTIFICATE_STATUS),
@@ -1146,6 +1180,14 @@ static REMOVE_TAGS_FROM_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
 Member::body("Tags", "Tags", "Tags", Need::Required, &TAG_LIST),
 ] };
+#[rustfmt::skip]
+static RENEWAL_SUMMARY_FIELDS: Structure = Structure { name: "RenewalSummary", members: &[
+Member::body("DomainValidationOptions", "DomainValidationOptions", "DomainValidationOptions", Need::Required, &DOMAIN_VALIDATION_LIST),
+Member::body("RenewalStatus", "RenewalStatus", "RenewalStatus", Need::Required, &model::STRING),
+Member::body("RenewalStatusReason", "RenewalStatusReason", "RenewalStatusReason", Need::Optional, &model::STRING),
+Member::body("UpdatedAt", "UpdatedAt", "UpdatedAt", Need::Required, &model::TIME_EPOCH),
+] };
+static RENEWAL_SUMMARY: Shape = Shape::Structure(&RENEWAL_SUMMARY_FIELDS);
 #[rustfmt::skip]
 static REQUEST_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "RequestCertificateRequest", members: &[
 Member::body("DomainName", "DomainName", "DomainName", Need::Required, &DOMAIN_NAME_STRING),

@@ -1,7 +1,8 @@
 //! Which certificates there are, and who uses them.
 
 use topology::arn::CertificateArn;
-use topology::id::CertificateId;
+use topology::estate::RealmEstate;
+use topology::id::{CertificateId, Realm};
 use topology::resource::certificate::Certificate;
 use wire::Fault;
 
@@ -33,24 +34,27 @@ pub(crate) fn found(context: &Context<'_>, arn: &str) -> Option<std::sync::Arc<C
     known(context, arn).ok()
 }
 
-/// Who uses a certificate: load balancers whose listeners name it, and domain names.
+/// Who uses a certificate of the caller's account and region.
 pub(super) fn users(context: &Context<'_>, id: CertificateId) -> Vec<String> {
-    let arn = arn(context, id);
-    let estate = context.estate();
+    users_in(context.realm(), context.estate(), id)
+}
+
+/// Who uses a certificate: load balancers whose listeners name it, and domain names.
+pub(crate) fn users_in(realm: &Realm, estate: &RealmEstate, id: CertificateId) -> Vec<String> {
+    let arn = CertificateArn { realm: realm.clone(), id };
     let listeners = estate.listeners.values().filter(|listener| {
         let presented = listener.protocol().certificates();
         presented.is_some_and(|(default, others)| *default == arn || others.contains(&arn))
     });
+    let (region, account) = (&realm.region, realm.account);
     let balancers =
         listeners.filter_map(|listener| estate.load_balancers.get(&listener.load_balancer)).map(|balancer| {
-            let (region, account) = (context.region(), context.account());
             format!("arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{}", balancer.full_name())
         });
     let domains = estate
         .domain_names
         .values()
         .filter(|domain| domain.certificate_arn == arn || domain.ownership_certificate_arn.as_ref() == Some(&arn));
-    let domains =
-        domains.map(|domain| format!("arn:aws:apigateway:{}::/domainnames/{}", context.region(), domain.name));
+    let domains = domains.map(|domain| format!("arn:aws:apigateway:{region}::/domainnames/{}", domain.name));
     balancers.chain(domains).collect()
 }

@@ -6,6 +6,6 @@ mod request;
 mod service;
 mod shown;
 
-pub(crate) use known::{arn, found};
-pub(crate) use pem::valid_until;
+pub(crate) use known::{arn, found, users_in};
+pub(crate) use pem::{read, valid_until};
 pub(crate) use request::wish;

@@ -51,7 +51,7 @@ pub(super) fn valid_at(certificate: &Certificate, now: Moment) -> Result<(), Fau
 }
 
 /// Reads what ACM shows of a certificate out of it.
-pub(super) fn read(
+pub(crate) fn read(
     id: CertificateId,
     (body, chain, key): (String, Option<String>, String),
     now: Moment,

@@ -1,19 +1,19 @@
 //! Certificates that are requested: what is asked for, how it is validated, and what becomes of it. The development authority issues
-//! each before the call has its turn ([`crate::certified`]); the records and messages of a validation are shown, and nobody waits for
-//! them (docs/differences-from-aws.md).
+//! each before the call has its turn ([`crate::certified`]), or an authority is asked by ACME after it ([`crate::orders`]); the records
+//! and messages of a validation are shown, and nobody waits for them (docs/differences-from-aws.md).
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 use topology::id::{AccountId, CertificateId};
 use topology::resource::Tags;
-use topology::resource::certificate::{Certificate, Request, Transparency, Validation};
+use topology::resource::certificate::{Certificate, Order, Request, Standing, Transparency, Validation};
 use wire::Fault;
 use wire::acm::{CertificateOptions, RequestCertificateRequest, ResendValidationEmailRequest, ResourceRecord};
 
 use super::known::{arn, invalid};
 use super::pem;
-use crate::certified::KeyAlgorithm;
+use crate::certified::{CertifiedKind, KeyAlgorithm};
 use crate::context::Context;
 
 /// Names of one certificate (ACM user guide, "Quotas", 2026-11: 100 at most, 10 unless more are asked for).
@@ -132,9 +132,11 @@ pub(super) fn request(context: &mut Context<'_>, wish: Wish, tags: Tags) -> Resu
     let issued = context.objects.certified().map_err(Fault::internal)?;
     let texts = (issued.certificate.clone(), issued.chain.clone(), issued.key.clone());
     let id = context.mint.certificate_id();
+    let is_asked = issued.kind == CertifiedKind::Placeholder;
     let request = Request {
         validation: wish.validation,
-        issued: context.ready_at(ISSUE_S),
+        issued: if is_asked { context.now } else { context.ready_at(ISSUE_S) },
+        order: is_asked.then_some(Order { standing: Standing::Pending, renewal: None }),
         idempotency_token: wish.idempotency_token,
         transparency: wish.transparency,
     };
