@@ -70,8 +70,8 @@ class Authority:
         self.identity = [os.path.join(self.scratch, f"127.0.0.1.{end}") for end in ("crt", "key")]
         self.trust = ssl.create_default_context(cafile=self.ca_file)
         self.names, self.process = Names(), None
-        # What was asked, in order; which challenge alone is offered; what new orders are refused with.
-        self.asked, self.only, self.refusal = [], None, None
+        # What was asked, in order, and what of it was done; which challenge alone is offered; what new orders are refused with.
+        self.asked, self.done, self.only, self.refusal = [], [], None, None
         self.holds = threading.Event()
         self.holds.set()
         self.begin()
@@ -134,6 +134,8 @@ class Authority:
                     upstream.request(self.command, self.path, body=body or None, headers=kept)
                     answer = upstream.getresponse()
                     text = answer.read()
+                if answer.status < 300:
+                    authority.done.append(self.path)
                 if authority.only and answer.status == 200 and self.path.startswith("/authZ/"):
                     state = json.loads(text)
                     state["challenges"] = [one for one in state["challenges"] if one["type"] == authority.only]
@@ -147,9 +149,11 @@ class Authority:
                     if name.lower() not in HOP_BY_HOP or (status >= 400 and name.lower() == "retry-after"):
                         self.send_header(name, value)
                 self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(text)
+                # Who asked may have been killed meanwhile.
+                with contextlib.suppress(OSError):
+                    self.end_headers()
+                    if self.command != "HEAD":
+                        self.wfile.write(text)
 
             do_GET = do_POST = do_HEAD = carry
 
@@ -173,8 +177,13 @@ class Authority:
         text = Path(self.scratch, "pebble.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
-    def count(self, path):
-        return len([one for one in self.asked if one == path])
+    def orders(self):
+        """How many orders were taken."""
+        return self.done.count("/order-plz")
+
+    def accounts(self):
+        """How many accounts were made."""
+        return self.done.count("/sign-me-up")
 
     def refuse(self, kind, detail, status=403, **headers):
         problem = {"type": f"urn:ietf:params:acme:error:{kind}", "detail": detail, "status": status}

@@ -5,7 +5,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from harness import until
+from harness import REQUEST_S, equal, until
 
 
 class Outcome(NamedTuple):
@@ -55,3 +55,37 @@ class Load:
 
     def failed(self, since=0.0):
         return [outcome.failure for outcome in self.outcomes if outcome.failure and outcome.began >= since]
+
+
+class Callers:
+    """Threads that call by a name, each request on a connection of its own, until they are told to stop; failures are kept, and the serial
+    numbers of the certificates that they met."""
+
+    def __init__(self, get, count=3):
+        self.get, self.stop, self.failed, self.passed, self.serials = get, threading.Event(), [], 0, set()
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(count)]
+
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                answer = self.get()
+                self.serials |= {getattr(answer, "serial", None)}
+                outcome = None if answer.status == 200 else (answer.status, answer.text, answer.headers)
+            except OSError as error:
+                outcome = error
+            if outcome is None:
+                self.passed += 1
+            else:
+                self.failed.append(outcome)
+
+    def __enter__(self):
+        [thread.start() for thread in self.threads]
+        until("requests pass", lambda: self.passed > 5, within_s=30)
+        return self
+
+    def __exit__(self, *_):
+        before = self.passed
+        until("requests pass to the end", lambda: self.passed > before + 5 or self.failed, within_s=30)
+        self.stop.set()
+        [thread.join(REQUEST_S) for thread in self.threads]
+        equal(self.failed, [], "requests that failed")

@@ -1,15 +1,15 @@
 """Certificates of an authority that is asked by ACME, of Pebble: requested, proven by both challenges, presented, renewed without a failed request;
 and what comes of an authority that is down, refuses, is asked too often, or forgets, of a name that cannot be proven, and of a restart meanwhile."""
 
+import functools
 import json
-import os
-import stat
 import tempfile
 from pathlib import Path
 
 import harness
-from authority import BLOCKED, HTTP_PORT, TLS_PORT, Authority
+from authority import BLOCKED, HTTP_PORT, TLS_PORT, VALID_S, Authority
 from harness import equal
+from load import Callers
 
 DAY_S = 24 * 3600
 
@@ -31,8 +31,15 @@ def server():
     return harness.Server(data_dir=data, config=settings(), args=["--public-tls", f"127.0.0.1:{TLS_PORT}"])
 
 
+@functools.cache
+def clients(api):
+    """Clients of the server at this address, which is another after a restart."""
+    equal(server().api, api)
+    return server().clients()
+
+
 def acm():
-    return server().clients().acm
+    return clients(server().api).acm
 
 
 def request(*names):
@@ -83,13 +90,182 @@ def test_a_requested_certificate_is_proven_by_each_challenge_and_issued():
         assert "BEGIN CERTIFICATE" in got["Certificate"] and "BEGIN CERTIFICATE" in got["CertificateChain"], got
         equal(troubles(), {}, kind)
     authority().only = None
-    equal(authority().count("/sign-me-up"), 1, "both by one account")
+    equal(authority().accounts(), 1, "both by one account")
 
 
 def test_no_token_is_answered_once_its_order_has_ended():
     where = f"http://127.0.0.1:{HTTP_PORT}"
     answer = harness.request(where, "/.well-known/acme-challenge/none", host="one.example.com")
     equal((answer.status, answer.headers["location"]), (308, "https://one.example.com/.well-known/acme-challenge/none"))
+
+
+@harness.once
+def backend():
+    return harness.Backend("private")
+
+
+def publish(host, *words, check=True):
+    words = ["publish", host, "--to", backend().address, "--acme", "--output", "json", *words]
+    return server().tidegate(*words, check=check)
+
+
+def get(told):
+    return harness.named(told["urls"][0] + "orders", authority().root())
+
+
+def arns():
+    return {one["CertificateArn"] for one in acm().list_certificates()["CertificateSummaryList"]}
+
+
+def test_a_service_is_published_with_it_and_it_is_renewed_without_a_failed_request():
+    host = "svc.example.com"
+    told = publish(host).json
+    assert any("acm request-certificate" in call for call in told["calls"]), told["calls"]
+    assert "aws_acm_certificate_validation" in told["terraform"], told["terraform"]
+    (arn,) = [one for one in arns() if shown(one)["DomainName"] == host]
+    equal((get(told).status, shown(arn)["RenewalEligibility"]), (200, "ELIGIBLE"))
+    equal(publish(host).json["calls"], [], "what is so already is left alone")
+    first, orders = get(told).serial, authority().orders()
+    with Callers(lambda: get(told)) as callers:
+        tick(2 * VALID_S // 3 + DAY_S)
+        harness.until("clients meet a newer one", lambda: len(callers.serials) == 2 or callers.failed, within_s=30)
+    renewed = harness.until("the renewal is told", lambda: shown(arn).get("RenewalSummary"), within_s=10)
+    equal(renewed["RenewalStatus"], "SUCCESS")
+    assert get(told).serial != first
+    equal(authority().orders(), orders + 1, "what nobody uses is not renewed, and this one not again")
+    server().tidegate("unpublish", host)
+    assert arn not in arns()
+
+
+def test_a_published_service_changes_to_a_certificate_by_acme_and_back_and_a_refusal_leaves_all_as_it_was():
+    host = "changed.example.com"
+    before = arns()
+    told = server().tidegate("publish", host, "--to", backend().address, "--output", "json").json
+    own = server().tidegate("ca").stdout
+    serial = harness.named(told["urls"][0], own).serial
+    authority().refuse("rejectedIdentifier", "that name is not for you")
+    refused = publish(host, "--rate", "100", check=False)
+    authority().refusal = None
+    equal((refused.returncode, refused.stdout), (1, ""))
+    for part in (f"{host} stays as it was", "that name is not for you", "publish it again"):
+        assert part in refused.stderr, refused.stderr
+    equal(refused.stderr.count("\n"), 1, "one sentence")
+    equal(harness.named(told["urls"][0], own).serial, serial, "what served before serves")
+    equal(len(arns() - before), 1, "what was asked for is gone")
+    publish(host, "--rate", "100")
+    equal(get(told).status, 200)
+    equal(len(arns() - before), 1, "the one before is gone")
+    with tempfile.TemporaryDirectory() as folder:
+        server().tidegate("ca", "issue", host, "--dir", folder)
+        files = ["--cert", f"{folder}/{host}.crt", "--key", f"{folder}/{host}.key"]
+        server().tidegate("publish", host, "--to", backend().address, *files)
+    equal(harness.named(told["urls"][0], own).status, 200)
+    equal(len(arns() - before), 1, "the one by ACME is gone")
+    server().tidegate("unpublish", host)
+    equal(arns(), before, "nothing is left")
+
+
+def test_an_authority_that_is_down_is_asked_again_and_a_new_service_leaves_nothing():
+    before = arns()
+    authority().shut()
+    refused = publish("down.example.com", check=False)
+    equal(refused.returncode, 1)
+    for part in (authority().directory, "cannot connect", "publish it again"):
+        assert part in refused.stderr, refused.stderr
+    equal((arns(), server().tidegate("published", "--output", "json").json["published"]), (before, []))
+    arn = request("later.example.com")
+    assert "cannot connect" in trouble(arn)["why"]
+    equal(shown(arn)["Status"], "PENDING_VALIDATION")
+    harness.in_order(server().tidegate("status").stdout, arn, "cannot connect", "asked for again at")
+    authority().open()
+    tick(60)
+    becomes(arn, "ISSUED")
+    equal(troubles(), {})
+
+
+def test_a_name_that_cannot_be_proven_waits_and_is_given_up_after_72_hours():
+    gone = "gone.example.com"
+    authority().names.gone.add(gone)
+    arn = request(gone)
+    told = trouble(arn)
+    assert f"{gone} could not be validated" in told["why"], told
+    found = shown(arn)
+    equal((found["Status"], found["DomainValidationOptions"][0]["ValidationStatus"]), ("PENDING_VALIDATION", "PENDING_VALIDATION"))
+    harness.refused("RequestInProgressException", acm().get_certificate, CertificateArn=arn)
+    authority().names.gone.clear()
+    tick(60)
+    becomes(arn, "ISSUED")
+    authority().names.gone.add(gone)
+    arn = request(gone)
+    trouble(arn)
+    tick(3 * DAY_S)
+    found = becomes(arn, "VALIDATION_TIMED_OUT")
+    equal(found["DomainValidationOptions"][0]["ValidationStatus"], "FAILED")
+    told = harness.until("it is told that nothing is asked any more", lambda: (lambda it: it["again"] is None and it)(troubles()[arn]), within_s=10)
+    assert f"{gone} could not be validated" in told["why"], told
+    acm().delete_certificate(CertificateArn=arn)
+    harness.until("what is gone is told of no more", lambda: not troubles(), within_s=10)
+    authority().names.gone.clear()
+
+
+def test_names_that_are_refused_fail_with_a_reason_of_aws():
+    for name, said, reason in (
+        (BLOCKED, None, "DOMAIN_NOT_ALLOWED"),
+        ("*.example.com", None, "OTHER"),
+        ("records.example.com", "caa", "CAA_ERROR"),
+        ("host.local", "malformed", "INVALID_PUBLIC_DOMAIN"),
+    ):
+        if said:
+            authority().refuse(said, "not by this authority")
+        arn = request(name)
+        found = becomes(arn, "FAILED")
+        equal((found["FailureReason"], found.get("Issuer"), found.get("NotAfter")), (reason, None, None), name)
+        configurations = [{"CertificateArn": arn}]
+        create = clients(server().api).apigatewayv2.create_domain_name
+        harness.refused("BadRequestException", create, DomainName="x.example.com", DomainNameConfigurations=configurations)
+        harness.in_order(server().tidegate("status").stdout, arn, "not asked for again")
+        acm().delete_certificate(CertificateArn=arn)
+        authority().refusal = None
+
+
+def test_who_is_asked_too_often_is_left_alone_as_long_as_it_says():
+    authority().refuse("rateLimited", "too many orders", 429, Retry_After="5000")
+    arn = request("often.example.com")
+    assert "rateLimited" in trouble(arn)["why"]
+    authority().refusal = None
+    orders = authority().orders()
+    tick(4000)
+    # Whoever looks finds nothing to do: a certificate that is requested behind it is issued before.
+    becomes(request("meanwhile.example.com"), "ISSUED")
+    equal((shown(arn)["Status"], authority().orders()), ("PENDING_VALIDATION", orders + 1))
+    tick(1000)
+    becomes(arn, "ISSUED")
+
+
+def test_an_order_that_a_kill_breaks_off_is_made_again_by_the_same_account():
+    files = list(Path(server().data_dir, "acme").iterdir())
+    equal([oct(file.stat().st_mode & 0o777) for file in files], ["0o600"])
+    equal(Path(server().data_dir, "acme").stat().st_mode & 0o777, 0o700)
+    accounts = authority().accounts()
+    authority().holds.clear()
+    asked = len(authority().asked)
+    arn = request("broken.example.com")
+    harness.until("the authority is asked", lambda: len(authority().asked) > asked, within_s=30)
+    server().kill()
+    authority().holds.set()
+    server().start()
+    becomes(arn, "ISSUED")
+    equal(authority().accounts(), accounts, "the account is used again")
+    secret = json.loads(files[0].read_text())["credentials"]["key_pkcs8"]
+    log = Path(server().log_path()).read_text()
+    assert secret not in log and "PRIVATE KEY" not in log
+
+
+def test_an_authority_that_knows_the_account_no_more_is_given_another():
+    accounts = authority().accounts()
+    authority().forget()
+    becomes(request("new.example.com"), "ISSUED")
+    equal(authority().accounts(), accounts + 1)
 
 
 if __name__ == "__main__":
@@ -100,3 +276,5 @@ if __name__ == "__main__":
         for made in (server, authority):
             if made.made():
                 made().close()
+        if backend.made():
+            backend().kill()

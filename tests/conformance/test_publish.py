@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import harness
 from harness import equal
 from issuer import AUDIENCE, Issuer
+from load import Callers
 
 HOST = "svc.example.com"
 # Calls of a whole publication; a fault at each of them in turn leaves nothing.
@@ -43,50 +44,29 @@ def published():
     return harness.server().tidegate("published", "--output", "json").json["published"]
 
 
+@harness.once
+def clients():
+    return harness.server().clients()
+
+
 def estate():
-    """How many there are of everything that a realm holds, and what is attached and where."""
+    """How many there are of everything that a realm holds, what is attached and where, and which certificates there are."""
     # The default network is made at the first look.
-    harness.server().clients().ec2.describe_vpcs()
+    clients().ec2.describe_vpcs()
     realms = harness.server().tidegate("status", "--output", "json").json["realms"]
-    return [(realm["resources"], realm["domains"], realm["attachments"]) for realm in realms]
+    certificates = {one["CertificateArn"] for one in clients().acm.list_certificates()["CertificateSummaryList"]}
+    return [(realm["resources"], realm["domains"], realm["attachments"]) for realm in realms], certificates
 
 
 def get(told, path="", authority=None, **options):
     return harness.named(told["urls"][0].rstrip("/") + path, authority or trusted(), **options)
 
 
-class Clients:
-    """Threads that call by the name, each request on a connection of its own, until they are told to stop; failures are kept."""
+class Clients(Callers):
+    """Callers of what was published."""
 
-    def __init__(self, told, headers=None, authority=None, count=3):
-        self.told, self.headers, self.stop, self.failed, self.passed = told, headers, threading.Event(), [], 0
-        self.authority, self.serials = authority, set()
-        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(count)]
-
-    def run(self):
-        while not self.stop.is_set():
-            try:
-                answer = get(self.told, "/orders", self.authority, headers=self.headers)
-                self.serials |= {getattr(answer, "serial", None)}
-                outcome = None if answer.status == 200 else (answer.status, answer.text, answer.headers)
-            except OSError as error:
-                outcome = error
-            if outcome is None:
-                self.passed += 1
-            else:
-                self.failed.append(outcome)
-
-    def __enter__(self):
-        [thread.start() for thread in self.threads]
-        harness.until("requests pass", lambda: self.passed > 5, within_s=30)
-        return self
-
-    def __exit__(self, *_):
-        before = self.passed
-        harness.until("requests pass to the end", lambda: self.passed > before + 5 or self.failed, within_s=30)
-        self.stop.set()
-        [thread.join(harness.REQUEST_S) for thread in self.threads]
-        equal(self.failed, [], "requests that failed")
+    def __init__(self, told, headers=None, authority=None):
+        super().__init__(lambda: get(told, "/orders", authority, headers=headers))
 
 
 def test_a_service_is_published_and_says_who_reaches_what():
@@ -265,7 +245,7 @@ def test_what_cannot_be_changes_nothing():
     equal((wrong.returncode, wrong.stdout), (2, ""))
     for wanted in ("*.example.com", "--path", "--rate", "--api-key", "--audience", "--cert"):
         assert wanted in wrong.stderr, (wanted, wrong.stderr)
-    aws = harness.server().clients()
+    aws = clients()
     with certificates() as (_, [(cert, key), _]):
         arn = aws.acm.import_certificate(Certificate=Path(cert).read_bytes(), PrivateKey=Path(key).read_bytes())["CertificateArn"]
     own = [{"CertificateArn": arn, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}]
@@ -275,6 +255,7 @@ def test_what_cannot_be_changes_nothing():
     assert "was not published" in foreign.stderr, foreign.stderr
     equal(harness.server().tidegate("unpublish", HOST, check=False).returncode, 1)
     aws.apigatewayv2.delete_domain_name(DomainName=HOST)
+    aws.acm.delete_certificate(CertificateArn=arn)
     equal(estate(), before)
 
 

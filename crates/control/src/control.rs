@@ -278,7 +278,7 @@ impl Control {
         self.change(realm, |draft, _| judge(Arc::make_mut(draft)))?
     }
 
-    /// The certificates that an authority is to be asked for by ACME, now or later.
+    /// The certificates that an authority is asked for by ACME, but those that are issued and not used.
     #[must_use]
     pub fn orders(&self) -> Vec<Ordered> {
         orders::all(self.estate())

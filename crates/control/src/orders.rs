@@ -29,8 +29,8 @@ pub struct Ordered {
     pub names: Vec<String>,
     /// What key it has.
     pub key: KeyAlgorithm,
-    /// When the authority is to be asked for it.
-    pub due: Moment,
+    /// When the authority is to be asked for it; `None` is never again.
+    pub due: Option<Moment>,
     /// The certificate in PEM that it has by now, if it has one.
     pub before: Option<String>,
 }
@@ -44,7 +44,7 @@ pub enum Declined {
     ForGood(FailureReason),
 }
 
-/// Every certificate that is to be asked for, now or later. One that nobody uses is not renewed, as ACM does not either.
+/// Every certificate that is to be asked for, now or later, and those that were and will not be again. One that nobody uses is not renewed, as ACM does not either.
 pub(crate) fn all(estate: &Estate) -> Vec<Ordered> {
     let of_realm = |(realm, held): (&Realm, &Arc<RealmEstate>)| -> Vec<Ordered> {
         held.certificates.values().filter_map(|certificate| ordered(realm, held, certificate)).collect()
@@ -55,10 +55,11 @@ pub(crate) fn all(estate: &Estate) -> Vec<Ordered> {
 fn ordered(realm: &Realm, estate: &RealmEstate, certificate: &Certificate) -> Option<Ordered> {
     let order = certificate.request.as_ref()?.order.as_ref()?;
     let (due, before) = match order.standing {
-        Standing::Pending => (certificate.created, None),
+        // At once, also where the clock that it was made by is ahead of this one.
+        Standing::Pending => (Some(Moment::default()), None),
         Standing::Issued if acm::users_in(realm, estate, certificate.id).is_empty() => return None,
-        Standing::Issued => (renewal_due(certificate), Some(certificate.body.clone())),
-        Standing::Failed(_) | Standing::TimedOut => return None,
+        Standing::Issued => (Some(renewal_due(certificate)), Some(certificate.body.clone())),
+        Standing::Failed(_) | Standing::TimedOut => (None, None),
     };
     let key = match certificate.key_algorithm.as_str() {
         "RSA_2048" => KeyAlgorithm::Rsa2048,

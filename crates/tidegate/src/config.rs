@@ -23,7 +23,7 @@ use crate::cli::UpArgs;
 use crate::journal::Copies;
 
 pub(crate) use access_key::AccessKey;
-pub(crate) use acme::{Acme, Challenge};
+pub(crate) use acme::{Acme, Challenge, is_asked_for};
 pub(crate) use otel::Collector;
 pub(crate) use value::duration;
 use value::{

@@ -27,15 +27,15 @@ pub(crate) use work::work;
 /// Which certificate.
 pub(crate) type Key = (Realm, CertificateId);
 
-/// What went wrong with a certificate the last time, until it goes well or is given up.
+/// What went wrong with a certificate the last time, until it goes well or the certificate is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trouble {
     /// How often it went wrong.
     pub(crate) tries: u32,
     /// Why.
     pub(crate) why: String,
-    /// When the authority is asked again.
-    pub(crate) again: Moment,
+    /// When the authority is asked again, unless it said its last word.
+    pub(crate) again: Option<Moment>,
 }
 
 /// The authority, and what is asked of it.

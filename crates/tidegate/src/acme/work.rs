@@ -1,6 +1,6 @@
 //! When the authority is asked, and how often again. All times are those of control's clock, so that `tick` moves them too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +49,7 @@ impl Work {
     async fn until_control_ends(&mut self) -> Result<Endless, Stopped> {
         loop {
             let (orders, now) = self.mailbox.work("certificates", |control, now| (control.orders(), now)).await?;
-            let known: BTreeSet<Key> = orders.iter().map(key).collect();
-            self.authority.with_troubles(|troubles| troubles.retain(|key, _| known.contains(key)));
+            self.follow(&orders);
             let pause = self.begin(orders, now);
             tokio::select! {
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => {
@@ -68,12 +67,26 @@ impl Work {
         }
     }
 
+    /// Forgets what is told of certificates that are gone; of those that are given up it stays, without another time.
+    fn follow(&self, orders: &[Ordered]) {
+        let known: BTreeMap<Key, bool> = orders.iter().map(|order| (key(order), order.due.is_some())).collect();
+        self.authority.with_troubles(|troubles| {
+            troubles.retain(|key, trouble| {
+                let is_asked = known.get(key).copied();
+                trouble.again = trouble.again.filter(|_| is_asked == Some(true));
+                is_asked.is_some()
+            });
+        });
+    }
+
     /// Begins what is due, and tells how long until something else is.
     fn begin(&mut self, orders: Vec<Ordered>, now: Moment) -> Duration {
         let troubles = self.authority.troubles();
         let mut pause = LOOK_AGAIN;
         for order in orders {
-            let again = troubles.get(&key(&order)).map_or(order.due, |trouble| order.due.max(trouble.again));
+            let Some(due) = order.due else { continue };
+            let again =
+                troubles.get(&key(&order)).and_then(|trouble| trouble.again).map_or(due, |again| again.max(due));
             let left = again.ms_since(now);
             if left > 0 {
                 pause = pause.min(Duration::from_millis(left.unsigned_abs()));
@@ -126,7 +139,8 @@ impl Work {
         let wait = backoff(tries, seed()).max(refused.pause.unwrap_or_default());
         let again = now.plus_ms(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         tracing::warn!(certificate = %order.id, names = order.names.join(" "), tries, why = refused.why, ?declined, wait_s = wait.as_secs(), "no certificate was issued");
-        self.authority.with_troubles(|troubles| troubles.insert(key, Trouble { tries, why: refused.why, again }));
+        self.authority
+            .with_troubles(|troubles| troubles.insert(key, Trouble { tries, why: refused.why, again: Some(again) }));
         Ok(())
     }
 }

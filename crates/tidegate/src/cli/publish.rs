@@ -15,7 +15,7 @@ pub(crate) struct PublishArgs {
     pub(crate) host: Option<String>,
     /// Publish the services of this file, and take away every other that is published; shows what it would change, and asks
     #[arg(long, short = 'f', value_name = "FILE", conflicts_with_all = [
-        "host", "to", "path", "jwt_issuer", "audience", "scope", "rate", "burst", "api_key", "cert", "key", "cors", "health",
+        "host", "to", "path", "jwt_issuer", "audience", "scope", "rate", "burst", "api_key", "cert", "key", "acme", "cors", "health",
     ])]
     pub(crate) file: Option<PathBuf>,
     /// Without asking
@@ -51,6 +51,9 @@ pub(crate) struct PublishArgs {
     /// Its private key
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Have the server ask an authority for the certificate by ACME, and renew it
+    #[arg(long)]
+    pub(crate) acme: bool,
     /// The origin of pages that may call, or *; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) cors: Vec<String>,

@@ -66,8 +66,9 @@ fn lines(body: &Value) -> Vec<String> {
         ));
     }
     for one in body["acme"]["troubles"].as_array().into_iter().flatten() {
-        let (certificate, why, again) = (text(one, "certificate"), text(one, "why"), text(one, "again"));
-        lines.push(format!("no certificate for {certificate}: {why}; asked for again at {again}"));
+        let again =
+            one["again"].as_str().map_or("not asked for again".to_owned(), |at| format!("asked for again at {at}"));
+        lines.push(format!("no newer {}: {}; {again}", text(one, "certificate"), text(one, "why")));
     }
     for realm in body["realms"].as_array().into_iter().flatten() {
         lines.push(String::new());

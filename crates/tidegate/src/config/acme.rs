@@ -53,12 +53,16 @@ impl Challenge {
 impl Acme {
     /// Whether the authority is asked for a certificate of these names.
     pub(crate) fn is_for(&self, names: &[String]) -> bool {
-        let is_below = |name: &str, above: &HostName| {
-            name.strip_suffix(above.as_str()).is_some_and(|left| left.is_empty() || left.ends_with('.'))
-        };
-        let is_one = |name: &String| self.names.iter().any(|above| is_below(&name.to_ascii_lowercase(), above));
-        self.names.is_empty() || names.iter().all(is_one)
+        names.iter().all(|name| is_asked_for(&self.names, name))
     }
+}
+
+/// Whether a name is one of these or below one; any name is, where there is none.
+pub(crate) fn is_asked_for(these: &[HostName], name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_below =
+        |above: &HostName| name.strip_suffix(above.as_str()).is_some_and(|left| left.is_empty() || left.ends_with('.'));
+    these.is_empty() || these.iter().any(is_below)
 }
 
 impl Raw {

@@ -27,7 +27,7 @@ enum Service {
 #[derive(Debug, Clone)]
 pub(super) struct Operation {
     service: Service,
-    name: &'static str,
+    pub(super) name: &'static str,
     /// Of JSON at paths: the method, and the path with its members in braces.
     at: Option<(Method, &'static str)>,
 }

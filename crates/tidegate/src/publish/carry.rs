@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 use topology::id::HostName;
 
 use super::calls::Calls;
+use super::certificate::{self, Pem, Presented};
 use super::private::{self, Private, Undo};
-use super::public::{self, Api, Kind, Pem};
+use super::public::{self, Api, Kind};
 use super::remove;
 use super::told::Told;
 use super::wish::Wish;
@@ -32,15 +33,28 @@ pub(super) struct Done {
     host: HostName,
     /// How it is taken back; a host that is new goes whole.
     undo: Option<Vec<Undo>>,
-    /// APIs that another took over from.
-    left: Vec<Api>,
+    left: Left,
+}
+
+/// What another took over from.
+#[derive(Debug)]
+struct Left {
+    apis: Vec<Api>,
+    certificate: Option<String>,
 }
 
 impl Done {
     /// Ends it: what another took over from goes. It disturbs nobody, and what cannot be taken away now, the next publication takes.
     pub(super) async fn settle(self, server: &Server) -> (Value, Vec<String>) {
         let mut calls = Calls::by(Aws::of(server).await);
-        for old in &self.left {
+        if let Some(old) = &self.left.certificate
+            && let Err(why) = calls.remove(certificate::delete(old).0, certificate::delete(old).1).await
+        {
+            output::complaint(&format!(
+                "the certificate {old}, which nothing presents any more, is still there: {why}"
+            ));
+        }
+        for old in &self.left.apis {
             if let Err(why) = remove::beside(&mut calls, &self.host, old).await {
                 output::complaint(&format!(
                     "the API {}, to which nothing leads any more, is still there: {why}",
@@ -80,14 +94,19 @@ pub(super) async fn carry_out(server: &Server, wish: Wish) -> Result<Done, Compl
     if domain.as_ref().is_some_and(|domain| !public::is_published(domain, &wish.host)) {
         return Err(Complaint::Refused(format!("{}: that domain name is there, and was not published", wish.host)));
     }
+    if wish.acme {
+        certificate::askable(server, &wish.host).await?;
+    }
     let pem = match (given, &domain) {
         (Some(pem), _) => Some(pem),
         (None, Some(_)) => None,
+        (None, None) if wish.acme => None,
         (None, None) => Some(issued(server, &wish.host).await?),
     };
+    let known = domain.as_ref().and_then(certificate::of);
     let is_new = private::vpc(&calls, &wish.host).await?.is_none() && domain.is_none();
     let mut undo = Vec::new();
-    let made = change(&mut calls, server, (wish, to, pem.as_ref()), &mut undo).await;
+    let made = change(&mut calls, server, (wish, to), (pem.as_ref(), known.as_deref()), &mut undo).await;
     let told = match made {
         Ok((private, api, key, left)) => urls(server, wish, &api).await.map(|urls| {
             let calls = calls.made().to_vec();
@@ -96,12 +115,17 @@ pub(super) async fn carry_out(server: &Server, wish: Wish) -> Result<Done, Compl
         }),
         Err(why) => Err(why),
     };
+    // Of what is new only a certificate that nothing presents yet is not found by its name.
+    let unseen: Vec<Undo> =
+        if is_new { undo.extract_if(.., |step| step.is_of_certificate()).collect() } else { Vec::new() };
     let undo = Some(undo).filter(|_| !is_new);
     match told {
         Ok((told, left)) => Ok(Done { told, host: wish.host.clone(), undo, left }),
         Err(why) => {
             let host = &wish.host;
-            Err(match revert(&mut calls, server, (host, undo)).await {
+            let reverted = revert(&mut calls, server, (host, undo)).await;
+            let reverted = reverted.and(take_back(&mut calls, server, unseen).await);
+            Err(match reverted {
                 Ok(()) => Complaint::Refused(format!("{host} stays as it was: {why}")),
                 Err(also) => Complaint::Refused(format!(
                     "{why}; and not all could be taken back: {also}; `tidegate unpublish {host}` takes away what is left"
@@ -121,16 +145,28 @@ pub(super) fn whole(wish: Wish) -> Result<(Wish, Option<Pem>), Complaint> {
 async fn change(
     calls: &mut Calls,
     server: &Server,
-    (wish, to, pem): (&Wish, SocketAddr, Option<&Pem>),
+    (wish, to): (&Wish, SocketAddr),
+    (pem, known): (Option<&Pem>, Option<&str>),
     undo: &mut Vec<Undo>,
-) -> Result<(Private, Api, Option<String>, Vec<Api>), Complaint> {
+) -> Result<(Private, Api, Option<String>, Left), Complaint> {
+    // First what may take longest, and may fail by another's doing.
+    let requested = match wish.acme {
+        true => Some(certificate::requested(calls, (server, &wish.host), known, undo).await?),
+        false => None,
+    };
     let private = private::build((calls, server), (wish, to), undo).await?;
     private::ready(calls, &private, to).await?;
     let standing = public::apis(calls, &wish.host).await?;
     let same = standing.iter().find(|api| api.kind == Kind::of(wish));
     let api = public::api(calls, (wish, &private), same, undo).await?;
     let is_changed = same.is_none_or(|known| known.version != wish.version);
-    public::name(calls, (wish, &api), (pem, is_changed), undo).await?;
+    let presented = match (requested, pem) {
+        (Some(requested), _) => requested,
+        // The certificate of who says nothing is made for a name that is new, and stays.
+        (None, Some(pem)) if known.is_none() || is_changed => Presented::Given(pem),
+        (None, _) => Presented::Kept,
+    };
+    let certificate = public::name(calls, (wish, &api), presented, undo).await?;
     let key = match api.kind {
         Kind::Http => None,
         Kind::Rest => {
@@ -139,8 +175,8 @@ async fn change(
         }
     };
     // The name leads to the new API by now.
-    let left = standing.into_iter().filter(|old| old.id != api.id).collect();
-    Ok((private, api, key, left))
+    let apis = standing.into_iter().filter(|old| old.id != api.id).collect();
+    Ok((private, api, key, Left { apis, certificate }))
 }
 
 async fn take_back(calls: &mut Calls, server: &Server, undo: Vec<Undo>) -> Result<(), Complaint> {

@@ -51,6 +51,8 @@ struct Service {
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
     #[serde(default)]
+    acme: bool,
+    #[serde(default)]
     cors: Several,
     health: Option<String>,
 }
@@ -177,6 +179,7 @@ fn words(service: Service, directory: &Path) -> PublishArgs {
         api_key: service.api_key,
         cert: service.cert.map(|path| directory.join(path)),
         key: service.key.map(|path| directory.join(path)),
+        acme: service.acme,
         cors: service.cors.into(),
         health: service.health,
         ..PublishArgs::default()

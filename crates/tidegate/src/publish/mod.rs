@@ -4,6 +4,7 @@
 
 mod calls;
 mod carry;
+mod certificate;
 mod document;
 mod file;
 mod private;

@@ -64,6 +64,11 @@ impl Undo {
     pub(super) fn call((operation, input): (Operation, Value)) -> Self {
         Self::Call(operation, input)
     }
+
+    /// Whether it deletes a certificate.
+    pub(super) fn is_of_certificate(&self) -> bool {
+        matches!(self, Self::Call(operation, _) if operation.name == "DeleteCertificate")
+    }
 }
 
 /// The name of a load balancer, a target group, a link and groups: at most 32 letters, digits and hyphens, and another for each host.

@@ -1,15 +1,14 @@
 //! The public side of what is published: the API, its stage and limits, keys, the certificate and the name. What is there is changed in place,
 //! each change by one call; how it is taken back goes on a list. An API of another kind is built beside and takes over the name at once.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::{Value, json};
 use topology::id::HostName;
 
-use super::calls::{Calls, DOCUMENT, Operation, acm, v1, v2};
+use super::calls::{Calls, DOCUMENT, Operation, v1, v2};
+use super::certificate::{self, Presented};
 use super::document;
-use super::private::{Private, TAG, Undo, tags};
+use super::private::{Private, TAG, Undo};
 use super::wish::Wish;
 use crate::client::Complaint;
 
@@ -57,19 +56,6 @@ pub(super) struct Api {
     pub(super) id: String,
     /// The version of the wish that it was made of.
     pub(super) version: String,
-}
-
-/// A pair of PEM texts.
-#[derive(Clone)]
-pub(super) struct Pem {
-    pub(super) certificate: String,
-    pub(super) key: String,
-}
-
-impl std::fmt::Debug for Pem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Pem")
-    }
 }
 
 /// The APIs of a host: one, or two while one takes over from the other.
@@ -219,11 +205,6 @@ pub(super) fn delete_key(key: &str) -> (Operation, Value) {
     (v1("DeleteApiKey", Method::DELETE, "/apikeys/{apiKey}"), json!({ "apiKey": key }))
 }
 
-/// How a certificate is deleted.
-pub(super) fn delete_certificate(arn: &str) -> (Operation, Value) {
-    (acm("DeleteCertificate"), json!({ "CertificateArn": arn }))
-}
-
 /// How a domain name is deleted.
 pub(super) fn delete_domain(host: &str) -> (Operation, Value) {
     (v2("DeleteDomainName", Method::DELETE, "/v2/domainnames/{DomainName}"), json!({ "DomainName": host }))
@@ -301,30 +282,55 @@ pub(super) fn is_published(domain: &Value, host: &HostName) -> bool {
 }
 
 /// Makes the name, or lets it lead to the API. A certificate that is given takes the place of the one before, last of all: it is judged
-/// whole before it is taken.
+/// whole before it is taken. Hands back the certificate that another took over from.
 pub(super) async fn name(
     calls: &mut Calls,
     (wish, api): (&Wish, &Api),
-    (pem, is_changed): (Option<&Pem>, bool),
+    presented: Presented<'_>,
     undo: &mut Vec<Undo>,
-) -> Result<(), Complaint> {
+) -> Result<Option<String>, Complaint> {
     let host = wish.host.as_str();
     let standing = domain(calls, &wish.host).await?;
-    let known = standing.as_ref().and_then(|domain| domain["domainNameConfigurations"][0]["certificateArn"].as_str());
-    if standing.is_none() {
-        let none = || Complaint::System("a name needs a certificate".to_owned());
-        let arn = import(calls, wish, pem.ok_or_else(none)?, None).await?;
-        undo.push(Undo::call(delete_certificate(&arn)));
-        let configuration = json!([{ "CertificateArn": arn, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2" }]);
-        let input = json!({ "DomainName": host, "DomainNameConfigurations": configuration, "Tags": { TAG: host } });
+    let Some(standing) = standing else {
+        let arn = match presented {
+            Presented::Requested(arn) => arn,
+            Presented::Given(pem) => {
+                let arn = certificate::import(calls, wish, pem, None).await?;
+                undo.push(Undo::call(certificate::delete(&arn)));
+                arn
+            }
+            Presented::Kept => return Err(Complaint::System("a name needs a certificate".to_owned())),
+        };
+        let input = json!({ "DomainName": host, "DomainNameConfigurations": presenting(&arn), "Tags": { TAG: host } });
         calls.change(v2("CreateDomainName", Method::POST, "/v2/domainnames"), input).await?;
         undo.push(Undo::call(delete_domain(host)));
-    }
+        mapping(calls, (wish, api), undo).await?;
+        return Ok(None);
+    };
     mapping(calls, (wish, api), undo).await?;
-    if let (Some(arn), Some(pem), Some(_), true) = (known, pem, &wish.certificate, is_changed) {
-        import(calls, wish, pem, Some(arn)).await?;
-    }
-    Ok(())
+    let known = certificate::of(&standing).unwrap_or_default();
+    let newer = match presented {
+        Presented::Kept => return Ok(None),
+        Presented::Requested(arn) => arn,
+        Presented::Given(pem) if certificate::is_imported(calls, &known).await? => {
+            certificate::import(calls, wish, pem, Some(&known)).await?;
+            return Ok(None);
+        }
+        Presented::Given(pem) => {
+            let arn = certificate::import(calls, wish, pem, None).await?;
+            undo.push(Undo::call(certificate::delete(&arn)));
+            arn
+        }
+    };
+    let present = |arn: &str| json!({ "DomainName": host, "DomainNameConfigurations": presenting(arn) });
+    let update = || v2("UpdateDomainName", Method::PATCH, "/v2/domainnames/{DomainName}");
+    calls.change(update(), present(&newer)).await?;
+    undo.push(Undo::Call(update(), present(&known)));
+    Ok(Some(known))
+}
+
+fn presenting(arn: &str) -> Value {
+    json!([{ "CertificateArn": arn, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2" }])
 }
 
 async fn mapping(calls: &mut Calls, (wish, api): (&Wish, &Api), undo: &mut Vec<Undo>) -> Result<(), Complaint> {
@@ -347,29 +353,4 @@ async fn mapping(calls: &mut Calls, (wish, api): (&Wish, &Api), undo: &mut Vec<U
         undo.push(Undo::Call(update(), to(&known["apiId"], &known["stage"])));
     }
     Ok(())
-}
-
-async fn import(calls: &mut Calls, wish: &Wish, pem: &Pem, arn: Option<&str>) -> Result<String, Complaint> {
-    // The first certificate is the name's, the others lead from it to a root.
-    let end = "-----END CERTIFICATE-----";
-    let cut = pem.certificate.find(end).map_or(pem.certificate.len(), |at| at + end.len());
-    let (leaf, chain) = pem.certificate.split_at(cut);
-    let mut input = json!({ "Certificate": STANDARD.encode(leaf), "PrivateKey": STANDARD.encode(&pem.key) });
-    let (cert, key) = wish.certificate.as_ref().map_or_else(
-        || (format!("{}.crt", wish.host), format!("{}.key", wish.host)),
-        |(cert, key)| (cert.display().to_string(), key.display().to_string()),
-    );
-    let mut told = json!({ "Certificate": format!("fileb://{cert}"), "PrivateKey": format!("fileb://{key}") });
-    if chain.contains(end) {
-        input["CertificateChain"] = STANDARD.encode(chain.trim_start()).into();
-        told["CertificateChain"] = format!("fileb://{cert}").into();
-    }
-    let more = match arn {
-        Some(arn) => ("CertificateArn", json!(arn)),
-        None => ("Tags", tags(&wish.host)),
-    };
-    for input in [&mut input, &mut told] {
-        input[more.0] = more.1.clone();
-    }
-    calls.change_told(acm("ImportCertificate"), (input, &told)).await?.text("CertificateArn")
 }

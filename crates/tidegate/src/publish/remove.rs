@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use topology::id::HostName;
 
 use super::calls::{Calls, Operation, ec2, elb, v2};
+use super::certificate;
 use super::private::{self, ADDRESS, Groups, Named, PORT, until};
 use super::public::{self, Api, Kind};
 use crate::client::{Complaint, Server};
@@ -29,8 +30,8 @@ async fn outside(calls: &mut Calls, host: &HostName) -> Result<bool, Complaint> 
     if let Some(domain) = domain {
         was_there = true;
         take(calls, public::delete_domain(host.as_str())).await?;
-        if let Some(arn) = domain["domainNameConfigurations"][0]["certificateArn"].as_str() {
-            take(calls, public::delete_certificate(arn)).await?;
+        if let Some(arn) = certificate::of(&domain) {
+            take(calls, certificate::delete(&arn)).await?;
         }
     }
     keys(calls, host).await?;

@@ -86,7 +86,7 @@ impl Told<'_> {
     fn attempt(&self) -> Option<String> {
         let (url, host) = (self.urls.first()?, &self.wish.host);
         let port = url.strip_prefix("https://")?.split('/').next()?.rsplit(':').next()?;
-        let trust = if self.wish.certificate.is_none() { " --cacert <(tidegate ca)" } else { "" };
+        let trust = if self.wish.certificate.is_none() && !self.wish.acme { " --cacert <(tidegate ca)" } else { "" };
         Some(format!("curl{trust} --resolve {host}:{port}:127.0.0.1 {url}"))
     }
 }
@@ -125,6 +125,10 @@ fn terraform(wish: &Wish, to: SocketAddr) -> String {
         || (format!("{host}.crt"), format!("{host}.key")),
         |(cert, key)| (cert.display().to_string(), key.display().to_string()),
     );
+    let (certificate, arn) = match wish.acme {
+        true => (asked_for(host), "aws_acm_certificate_validation.this.certificate_arn"),
+        false => (given(&cert, &key), "aws_acm_certificate.this.arn"),
+    };
     let shared = format!(
         r#"resource "aws_vpc" "this" {{
   cidr_block = "10.97.0.0/16"
@@ -201,14 +205,10 @@ resource "aws_apigatewayv2_vpc_link" "this" {{
   subnet_ids         = aws_subnet.private[*].id
   security_group_ids = [aws_security_group.this["link"].id]
 }}
-resource "aws_acm_certificate" "this" {{
-  certificate_body = file("{cert}")
-  private_key      = file("{key}")
-}}
-resource "aws_apigatewayv2_domain_name" "this" {{
+{certificate}resource "aws_apigatewayv2_domain_name" "this" {{
   domain_name = "{host}"
   domain_name_configuration {{
-    certificate_arn = aws_acm_certificate.this.arn
+    certificate_arn = {arn}
     endpoint_type   = "REGIONAL"
     security_policy = "TLS_1_2"
   }}
@@ -216,6 +216,31 @@ resource "aws_apigatewayv2_domain_name" "this" {{
 "#
     );
     shared + &if wish.api_key { rest(wish) } else { http(wish) }
+}
+
+/// A certificate of files.
+fn given(cert: &str, key: &str) -> String {
+    format!(
+        r#"resource "aws_acm_certificate" "this" {{
+  certificate_body = file("{cert}")
+  private_key      = file("{key}")
+}}
+"#
+    )
+}
+
+/// A certificate that is asked for, and the wait until it is issued.
+fn asked_for(host: &str) -> String {
+    format!(
+        r#"resource "aws_acm_certificate" "this" {{
+  domain_name       = "{host}"
+  validation_method = "DNS"
+}}
+resource "aws_acm_certificate_validation" "this" {{
+  certificate_arn = aws_acm_certificate.this.arn
+}}
+"#
+    )
 }
 
 /// References of Terraform where the document has ids.

@@ -27,6 +27,8 @@ pub(super) struct Wish {
     pub(super) api_key: bool,
     /// The files of the certificate and its key.
     pub(super) certificate: Option<(PathBuf, PathBuf)>,
+    /// Whether the server asks an authority for the certificate by ACME.
+    pub(super) acme: bool,
     /// The origins of pages that may call.
     pub(super) cors: Vec<String>,
     /// The path that tells whether the service is well; without one any answer below 500 does.
@@ -91,6 +93,9 @@ pub(super) fn judge(args: &PublishArgs) -> Result<Wish, Vec<String>> {
             None
         }
     };
+    if args.acme && certificate.is_some() {
+        problems.push("--acme and --cert: the certificate is asked for or given, not both".to_owned());
+    }
     let limit = limit(args).map_err(|problem| problems.push(problem));
     for origin in &args.cors {
         let is_origin = origin == "*" || origin.starts_with("http://") || origin.starts_with("https://");
@@ -98,10 +103,10 @@ pub(super) fn judge(args: &PublishArgs) -> Result<Wish, Vec<String>> {
             problems.push(format!("--cors {origin}: is no origin such as https://app.example.com"));
         }
     }
-    let (api_key, cors) = (args.api_key, args.cors.clone());
+    let (api_key, acme, cors) = (args.api_key, args.acme, args.cors.clone());
     match (host, path, health, jwt, limit) {
         (Some(host), Ok(path), Ok(health), Ok(jwt), Ok(limit)) if problems.is_empty() => {
-            Ok(Wish { host, to, path, jwt, limit, api_key, certificate, cors, health, version: String::new() })
+            Ok(Wish { host, to, path, jwt, limit, api_key, certificate, acme, cors, health, version: String::new() })
         }
         _ => Err(problems),
     }
@@ -218,6 +223,8 @@ mod tests {
             ..words()
         };
         assert!(judge(&both).unwrap_err()[0].contains("no API does both"));
+        let twice = PublishArgs { acme: true, cert: Some("c.pem".into()), key: Some("k.pem".into()), ..words() };
+        assert!(judge(&twice).unwrap_err()[0].contains("not both"));
         for rate in [0.0, -1.0, f64::NAN, 1e9] {
             assert!(judge(&PublishArgs { rate: Some(rate), ..words() }).is_err(), "{rate}");
         }

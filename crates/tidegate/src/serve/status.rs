@@ -54,9 +54,10 @@ pub(super) fn of_orders(acme: &Authority, may_see: impl Fn(&Realm) -> bool) -> V
     let told = troubles.map(|((realm, id), trouble)| {
         let Trouble { tries, why, again } = trouble;
         let certificate = CertificateArn { realm, id }.to_string();
-        json!({ "certificate": certificate, "tries": tries, "why": why, "again": Timestamp(again.0).to_the_second() })
+        let again = again.map(|again| Timestamp(again.0).to_the_second());
+        json!({ "certificate": certificate, "tries": tries, "why": why, "again": again })
     });
-    json!({ "directory": acme.acme.directory, "troubles": told.collect::<Vec<_>>() })
+    json!({ "directory": acme.acme.directory, "names": acme.acme.names, "troubles": told.collect::<Vec<_>>() })
 }
 
 fn counts(estate: &RealmEstate) -> Value {
