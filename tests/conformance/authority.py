@@ -1,8 +1,10 @@
 """An authority that issues certificates by ACME: Pebble (Debian's package `pebble`), which dials back and checks what proves a name; names that
-all lead to this machine; and a door before it that counts what is asked, and can be shut, refuse, or offer one kind of challenge alone.
+all lead to this machine; and a door before it that counts what is asked, can be shut, refuse, or offer one kind of challenge alone, and suggests when
+a certificate is to be renewed (RFC 9773), which Debian's Pebble does not.
 
 Whoever uses it has a network namespace of its own: the ports are those that authorities dial."""
 
+import base64
 import contextlib
 import http.client
 import json
@@ -15,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -72,6 +75,8 @@ class Authority:
         self.names, self.process = Names(), None
         # What was asked, in order, and what of it was done; which challenge alone is offered; what new orders are refused with.
         self.asked, self.done, self.only, self.refusal = [], [], None, None
+        # When certificates are to be renewed, in seconds from now, how long that is good for, and which were said to be replaced.
+        self.suggested_s, self.good_s, self.replaced = 10 * VALID_S, 6 * 3600, []
         self.holds = threading.Event()
         self.holds.set()
         self.begin()
@@ -125,6 +130,11 @@ class Authority:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 authority.asked.append(self.path)
                 authority.holds.wait(harness.REQUEST_S)
+                if self.path.startswith("/suggested/"):
+                    start = datetime.now(timezone.utc) + timedelta(seconds=authority.suggested_s)
+                    window = {"start": start.isoformat(), "end": (start + timedelta(seconds=1)).isoformat()}
+                    text = json.dumps({"suggestedWindow": window}).encode()
+                    return self.reply(200, {"Content-Type": "application/json", "Retry-After": str(authority.good_s)}, text)
                 if authority.refusal and self.path == "/order-plz":
                     return self.reply(*authority.refusal)
                 upstream = http.client.HTTPSConnection("127.0.0.1", PEBBLE_PORT, context=authority.trust, timeout=harness.REQUEST_S)
@@ -140,13 +150,22 @@ class Authority:
                     state = json.loads(text)
                     state["challenges"] = [one for one in state["challenges"] if one["type"] == authority.only]
                     text = json.dumps(state).encode()
+                if self.path == "/dir":
+                    text = json.dumps(json.loads(text) | {"renewalInfo": f"https://127.0.0.1:{DOOR_PORT}/suggested"}).encode()
+                if answer.status == 201 and self.path == "/order-plz":
+                    payload = json.loads(body)["payload"]
+                    wanted = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+                    if "replaces" in wanted:
+                        authority.replaced.append(wanted["replaces"])
+                        text = json.dumps(json.loads(text) | {"replaces": wanted["replaces"]}).encode()
                 self.reply(answer.status, dict(answer.getheaders()), text)
 
             def reply(self, status, headers, text):
                 self.send_response(status)
                 for name, value in headers.items():
-                    # What may be asked again is asked again at once, unless it was refused.
-                    if name.lower() not in HOP_BY_HOP or (status >= 400 and name.lower() == "retry-after"):
+                    # What may be asked again is asked again at once, unless it was refused, or is a suggestion.
+                    is_said = status >= 400 or self.path.startswith("/suggested/")
+                    if name.lower() not in HOP_BY_HOP or (is_said and name.lower() == "retry-after"):
                         self.send_header(name, value)
                 self.send_header("Content-Length", str(len(text)))
                 # Who asked may have been killed meanwhile.
@@ -184,6 +203,17 @@ class Authority:
     def accounts(self):
         """How many accounts were made."""
         return self.done.count("/sign-me-up")
+
+    @staticmethod
+    def serial(identifier):
+        """The serial number in what a certificate is known by (RFC 9773, section 4.1)."""
+        text = identifier.rsplit(".", 1)[1]
+        return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+
+    def asked_when(self, serial):
+        """How often it was asked when the certificate of this serial number is to be renewed."""
+        paths = [path for path in self.asked if path.startswith("/suggested/")]
+        return len([path for path in paths if self.serial(path) == int(serial, 16)])
 
     def refuse(self, kind, detail, status=403, **headers):
         problem = {"type": f"urn:ietf:params:acme:error:{kind}", "detail": detail, "status": status}

@@ -26,9 +26,13 @@ def settings(**more):
 
 
 @harness.once
+def data():
+    return tempfile.TemporaryDirectory()
+
+
+@harness.once
 def server():
-    data = tempfile.mkdtemp(prefix="tidegate-acme-data-")
-    return harness.Server(data_dir=data, config=settings(), args=["--public-tls", f"127.0.0.1:{TLS_PORT}"])
+    return harness.Server(data_dir=data().name, config=settings(), args=["--public-tls", f"127.0.0.1:{TLS_PORT}", "--log", "debug"])
 
 
 @functools.cache
@@ -70,6 +74,10 @@ def troubles():
 def trouble(arn, tries=1):
     found = lambda: troubles().get(arn)
     return harness.until(f"trouble {tries} of {arn} is told", lambda: (found() or {}).get("tries") == tries and found(), within_s=30)
+
+
+def log():
+    return Path(server().log_path()).read_text().splitlines()
 
 
 def tick(seconds):
@@ -135,6 +143,27 @@ def test_a_service_is_published_with_it_and_it_is_renewed_without_a_failed_reque
     equal(authority().orders(), orders + 1, "what nobody uses is not renewed, and this one not again")
     server().tidegate("unpublish", host)
     assert arn not in arns()
+
+
+def test_a_certificate_is_renewed_when_its_authority_suggests_it():
+    host = "early.example.com"
+    told = publish(host).json
+    serial, orders = get(told).serial, authority().orders()
+    asks = lambda: authority().asked_when(serial)
+    harness.until("the authority is asked when", asks, within_s=30)
+    (arn,) = [one for one in arns() if shown(one)["DomainName"] == host]
+    heard = lambda: any(arn.rsplit("/", 1)[1] in line for line in log() if "a suggestion when to renew" in line)
+    harness.until("it is heard", heard, within_s=30)
+    authority().suggested_s, authority().replaced = -DAY_S, []
+    # Not before an eighth of its life is over, whatever the authority says.
+    tick(VALID_S // 8 - DAY_S)
+    harness.until("it is asked again", lambda: asks() > 1, within_s=30)
+    equal((get(told).serial, authority().orders()), (serial, orders))
+    tick(2 * DAY_S)
+    harness.until("a newer one is presented", lambda: get(told).serial != serial, within_s=30)
+    equal([authority().serial(one) for one in authority().replaced], [int(serial, 16)])
+    authority().suggested_s = 10 * VALID_S
+    server().tidegate("unpublish", host)
 
 
 def test_a_published_service_changes_to_a_certificate_by_acme_and_back_and_a_refusal_leaves_all_as_it_was():
@@ -257,8 +286,7 @@ def test_an_order_that_a_kill_breaks_off_is_made_again_by_the_same_account():
     becomes(arn, "ISSUED")
     equal(authority().accounts(), accounts, "the account is used again")
     secret = json.loads(files[0].read_text())["credentials"]["key_pkcs8"]
-    log = Path(server().log_path()).read_text()
-    assert secret not in log and "PRIVATE KEY" not in log
+    assert not [line for line in log() if secret in line or "PRIVATE KEY" in line]
 
 
 def test_an_authority_that_knows_the_account_no_more_is_given_another():
@@ -278,3 +306,5 @@ if __name__ == "__main__":
                 made().close()
         if backend.made():
             backend().kill()
+        if data.made():
+            data().cleanup()

@@ -31,6 +31,8 @@ pub struct Ordered {
     pub key: KeyAlgorithm,
     /// When the authority is to be asked for it; `None` is never again.
     pub due: Option<Moment>,
+    /// Before this it is not asked for, whatever the authority suggests.
+    pub earliest: Moment,
     /// The certificate in PEM that it has by now, if it has one.
     pub before: Option<String>,
 }
@@ -67,12 +69,20 @@ fn ordered(realm: &Realm, estate: &RealmEstate, certificate: &Certificate) -> Op
         _ => KeyAlgorithm::P256,
     };
     let names = certificate.names().map(str::to_owned).collect();
-    Some(Ordered { realm: realm.clone(), id: certificate.id, names, key, due, before })
+    let earliest = before.as_ref().map_or(Moment::default(), |_| earliest(certificate));
+    Some(Ordered { realm: realm.clone(), id: certificate.id, names, key, due, earliest, before })
+}
+
+fn life_ms(certificate: &Certificate) -> i64 {
+    certificate.not_after.ms_since(certificate.not_before).max(0)
+}
+
+fn earliest(certificate: &Certificate) -> Moment {
+    certificate.imported.plus_ms(life_ms(certificate) / APART_PART)
 }
 
 fn renewal_due(certificate: &Certificate) -> Moment {
-    let life = certificate.not_after.ms_since(certificate.not_before).max(0);
-    certificate.not_after.plus_ms(-life / LEFT_PART).max(certificate.imported.plus_ms(life / APART_PART))
+    certificate.not_after.plus_ms(-life_ms(certificate) / LEFT_PART).max(earliest(certificate))
 }
 
 /// Keeps what the authority issued. It is presented from the next handshake on.

@@ -101,6 +101,7 @@ fn a_certificate_in_use_is_renewed_once_a_third_of_its_life_is_left() {
     let orders = asked.orders();
     assert_eq!(orders.iter().map(|order| order.due).collect::<Vec<_>>(), [Some(until.plus_ms(-life / 3))]);
     assert!(orders[0].before.is_some());
+    assert_eq!(orders[0].earliest, SOON.plus_ms(life / 8));
 
     let due = orders[0].due.unwrap();
     asked.decline(Declined::ForNow, due);

@@ -6,6 +6,7 @@ mod account;
 mod challenges;
 mod http;
 mod order;
+mod renewal;
 mod work;
 
 use std::collections::BTreeMap;

@@ -5,15 +5,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use control::certified::{Certified, CertifiedKind};
 use control::orders::{Declined, Ordered};
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewOrder, Order, OrderStatus, Problem, RetryPolicy,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Error, Identifier, NewOrder, Order,
+    OrderStatus, Problem, RetryPolicy,
 };
 use thiserror::Error;
 use topology::resource::certificate::FailureReason;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::Authority;
 use super::challenges::Offered;
 use super::http::Http;
+use super::{Authority, renewal};
 use crate::ca;
 use crate::config::Challenge;
 
@@ -104,11 +105,12 @@ pub(super) async fn obtain(authority: &Authority, wanted: &Ordered) -> Result<Ce
 async fn ask(authority: &Authority, wanted: &Ordered, http: &Http) -> Result<Certified, Refusal> {
     let names: Vec<Identifier> = wanted.names.iter().cloned().map(Identifier::Dns).collect();
     let account = authority.book.account(&authority.acme, http.clone()).await?;
-    let mut order = match account.new_order(&NewOrder::new(&names)).await {
+    let replaced = wanted.before.as_deref().and_then(renewal::identifier);
+    let mut order = match begin(&account, &names, replaced).await {
         Err(Error::Api(problem)) if is(&problem, "accountDoesNotExist") => {
             authority.book.forget().await;
             let account = authority.book.account(&authority.acme, http.clone()).await?;
-            begin(&account, &names).await?
+            begin(&account, &names, None).await?
         }
         Err(Error::Api(problem)) if is(&problem, "malformed") => return Err(unfit(&problem)),
         begun => begun?,
@@ -137,7 +139,20 @@ fn is(problem: &Problem, wanted: &str) -> bool {
     problem.r#type.as_deref().map(kind) == Some(wanted)
 }
 
-async fn begin(account: &Account, names: &[Identifier]) -> Result<Order, Error> {
+/// Begins an order, which says what it replaces where the authority knows that (RFC 9773, section 5), and does not say it where that was
+/// replaced already.
+async fn begin(
+    account: &Account,
+    names: &[Identifier],
+    replaced: Option<CertificateIdentifier<'static>>,
+) -> Result<Order, Error> {
+    if let Some(replaced) = replaced {
+        match account.new_order(&NewOrder::new(names).replaces(replaced)).await {
+            Err(Error::Unsupported(_)) => {}
+            Err(Error::Api(problem)) if is(&problem, "alreadyReplaced") => {}
+            begun => return begun,
+        }
+    }
     account.new_order(&NewOrder::new(names)).await
 }
 

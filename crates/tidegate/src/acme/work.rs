@@ -10,6 +10,7 @@ use tokio::task::{Id, JoinSet};
 use topology::time::Moment;
 
 use super::order::{Refusal, obtain};
+use super::renewal::{Advice, advice};
 use super::{Authority, Key, Trouble};
 use crate::chance::seed;
 use crate::mailbox::{Mailbox, Stopped};
@@ -27,7 +28,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
 /// Asks for what is due until the server stops. Orders that are under way then are made again after the next start.
 pub(crate) async fn work(authority: Arc<Authority>, mailbox: Mailbox, stopping: impl Future<Output = ()>) {
-    let mut work = Work { authority, mailbox, running: JoinSet::new(), under_way: BTreeMap::new() };
+    let (running, under_way, advised) = (JoinSet::new(), BTreeMap::new(), BTreeMap::new());
+    let mut work = Work { authority, mailbox, running, under_way, advised };
     let ended = tokio::select! {
         () = stopping => return,
         Err(ended) = work.until_control_ends() => ended,
@@ -38,8 +40,24 @@ pub(crate) async fn work(authority: Arc<Authority>, mailbox: Mailbox, stopping: 
 struct Work {
     authority: Arc<Authority>,
     mailbox: Mailbox,
-    running: JoinSet<Result<Certified, Refusal>>,
+    running: JoinSet<Ended>,
     under_way: BTreeMap<Id, Ordered>,
+    /// At most one for each certificate that is renewed.
+    advised: BTreeMap<Key, Advised>,
+}
+
+/// What came of asking.
+enum Ended {
+    Order(Result<Certified, Refusal>),
+    Advice(Advice),
+}
+
+/// What the authority suggested for a certificate.
+struct Advised {
+    /// The certificate, in PEM.
+    of: String,
+    at: Option<Moment>,
+    again: Moment,
 }
 
 /// Never: only its error is of interest.
@@ -55,10 +73,12 @@ impl Work {
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => {
                     let (id, outcome) = match ended {
                         Ok(ended) => ended,
-                        Err(broken) => (broken.id(), Err(Refusal::for_now("the order met a defect"))),
+                        Err(broken) => (broken.id(), Ended::Order(Err(Refusal::for_now("the order met a defect")))),
                     };
-                    if let Some(order) = self.under_way.remove(&id) {
-                        self.end(&order, outcome).await?;
+                    match (self.under_way.remove(&id), outcome) {
+                        (Some(order), Ended::Order(outcome)) => self.end(&order, outcome).await?,
+                        (Some(order), Ended::Advice(advice)) => self.advise(order, &advice, now),
+                        (None, _) => {}
                     }
                 }
                 () = self.authority.wake.notified() => {}
@@ -68,8 +88,9 @@ impl Work {
     }
 
     /// Forgets what is told of certificates that are gone; of those that are given up it stays, without another time.
-    fn follow(&self, orders: &[Ordered]) {
+    fn follow(&mut self, orders: &[Ordered]) {
         let known: BTreeMap<Key, bool> = orders.iter().map(|order| (key(order), order.due.is_some())).collect();
+        self.advised.retain(|key, _| known.contains_key(key));
         self.authority.with_troubles(|troubles| {
             troubles.retain(|key, trouble| {
                 let is_asked = known.get(key).copied();
@@ -85,21 +106,50 @@ impl Work {
         let mut pause = LOOK_AGAIN;
         for order in orders {
             let Some(due) = order.due else { continue };
+            let advised = self.suggested(&order);
+            let due = advised.and_then(|advised| advised.at).map_or(due, |at| due.min(at.max(order.earliest)));
+            let asks_again = advised.map_or(now, |advised| advised.again);
             let again =
                 troubles.get(&key(&order)).and_then(|trouble| trouble.again).map_or(due, |again| again.max(due));
-            let left = again.ms_since(now);
-            if left > 0 {
-                pause = pause.min(Duration::from_millis(left.unsigned_abs()));
-            } else if self.under_way.len() < ORDERS_MAX && !self.under_way.values().any(|other| meets(&order, other)) {
+            let is_free =
+                self.under_way.len() < ORDERS_MAX && !self.under_way.values().any(|other| meets(&order, other));
+            if again > now {
+                pause = pause.min(until(again, now));
+                if order.before.is_some() && asks_again > now {
+                    pause = pause.min(until(asks_again, now));
+                } else if order.before.is_some() && is_free {
+                    self.ask_for_advice(order);
+                }
+            } else if is_free {
                 // One that has to wait for another begins when that one ends.
                 let what = if order.before.is_none() { "asked for" } else { "renewed" };
                 tracing::info!(certificate = %order.id, names = order.names.join(" "), "a certificate is {what}");
                 let (authority, wanted) = (Arc::clone(&self.authority), order.clone());
-                let task = self.running.spawn(async move { obtain(&authority, &wanted).await });
+                let task = self.running.spawn(async move { Ended::Order(obtain(&authority, &wanted).await) });
                 self.under_way.insert(task.id(), order);
             }
         }
         pause
+    }
+
+    /// What the authority suggested for the certificate that there is now.
+    fn suggested(&self, order: &Ordered) -> Option<&Advised> {
+        self.advised.get(&key(order)).filter(|advised| Some(&advised.of) == order.before.as_ref())
+    }
+
+    fn ask_for_advice(&mut self, order: Ordered) {
+        let (authority, of) = (Arc::clone(&self.authority), order.before.clone().unwrap_or_default());
+        let task = self.running.spawn(async move { Ended::Advice(advice(&authority, &of, seed()).await) });
+        self.under_way.insert(task.id(), order);
+    }
+
+    fn advise(&mut self, order: Ordered, advice: &Advice, now: Moment) {
+        let again = now.plus_ms(i64::try_from(advice.again.as_millis()).unwrap_or(i64::MAX));
+        tracing::debug!(certificate = %order.id, at = ?advice.at, again_s = advice.again.as_secs(), "a suggestion when to renew");
+        let key = key(&order);
+        if let Some(of) = order.before {
+            self.advised.insert(key, Advised { of, at: advice.at, again });
+        }
     }
 
     async fn end(&mut self, order: &Ordered, outcome: Result<Certified, Refusal>) -> Result<(), Stopped> {
@@ -143,6 +193,11 @@ impl Work {
             .with_troubles(|troubles| troubles.insert(key, Trouble { tries, why: refused.why, again: Some(again) }));
         Ok(())
     }
+}
+
+/// How long until then.
+fn until(then: Moment, now: Moment) -> Duration {
+    Duration::from_millis(u64::try_from(then.ms_since(now)).unwrap_or(0))
 }
 
 fn key(order: &Ordered) -> Key {
