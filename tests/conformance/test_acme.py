@@ -296,6 +296,30 @@ def test_an_authority_that_knows_the_account_no_more_is_given_another():
     equal(authority().accounts(), accounts + 1)
 
 
+def test_a_listener_of_a_load_balancer_presents_it_and_its_renewal():
+    # The clock of the others was moved up to when certificates that are issued now have expired; that of a start is right again.
+    aws, name = clients(server().api), "lb.example.com"
+    vpc = aws.ec2.create_vpc(CidrBlock="10.50.0.0/16")["Vpc"]["VpcId"]
+    place = lambda at: {"VpcId": vpc, "CidrBlock": f"10.50.{at}.0/24", "AvailabilityZone": f"us-east-1{'ab'[at]}"}
+    subnets = [aws.ec2.create_subnet(**place(at))["Subnet"]["SubnetId"] for at in (0, 1)]
+    balancer = aws.elbv2.create_load_balancer(Name="acme", Scheme="internal", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    arn = request(name)
+    becomes(arn, "ISSUED")
+    fixed = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": "here"}}]
+    wanted = {"LoadBalancerArn": balancer, "Protocol": "HTTPS", "Port": 443, "DefaultActions": fixed}
+    listener = aws.elbv2.create_listener(**wanted, Certificates=[{"CertificateArn": arn}])["Listeners"][0]["ListenerArn"]
+    socket = server().tidegate("attach", "--listen", listener, "127.0.0.1:0", "--output", "json").json
+    url = f"https://{name}:{socket['host'].rsplit(':', 1)[1]}/"
+    ask = lambda: harness.named(url, authority().root())
+    first = ask()
+    equal((first.status, first.text, shown(arn)["InUseBy"]), (200, "here", [balancer]))
+    with Callers(ask) as callers:
+        tick(2 * VALID_S // 3 + DAY_S)
+        harness.until("clients meet a newer one", lambda: len(callers.serials) == 2 or callers.failed, within_s=30)
+    server().tidegate("detach", "--listen", listener)
+    aws.elbv2.delete_load_balancer(LoadBalancerArn=balancer)
+
+
 if __name__ == "__main__":
     harness.isolate()
     try:
