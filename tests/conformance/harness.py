@@ -384,8 +384,9 @@ def once(make):
     return shared
 
 
-def isolate():
-    """Starts the script anew in a network namespace of its own that has loopback only: no packet leaves the machine, whatever is sent."""
+def isolate(*more):
+    """Starts the script anew in a network namespace of its own that has loopback only: no packet leaves the machine, whatever is sent. More namespaces are
+    options of `unshare`."""
     if os.environ.get(ISOLATED):
         return
     if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
@@ -397,7 +398,7 @@ def isolate():
         print("0 passed, 0 failed, 1 skipped")
         sys.exit(0)
     os.environ[ISOLATED] = "1"
-    words = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv]
+    words = ["unshare", "--net", *more, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv]
     os.execvp(words[0], words)
 
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import harness
@@ -15,17 +14,13 @@ import build  # harness finds it
 import load
 import wire
 from chain import Chain
+from inside import FlowLog, Inside, PORT, PYTHON, SERVED, serving
 from harness import equal, until
 
 NOBODY = 65534
 # Requests that a program inside answers while packets are captured, and how many clients ask at once.
 REQUESTS, CLIENTS = 700, 8
-# One that every user may start.
-PYTHON = "/usr/bin/python3"
-# What a program with its own address answers, its port, and a file that it serves.
-PORT = 8080
 PROGRAM, BEYOND = "10.0.10.77", "10.1.10.10"
-SERVED = "from inside"
 
 
 def namespaces(server):
@@ -42,54 +37,6 @@ def namespaces(server):
     return held
 
 
-class Inside:
-    """A program at a private address, by `tidegate run`, and other programs beside it in the namespace of its interface."""
-
-    def __init__(self, scene, subnet, address, group, directory):
-        self.scene, self.address = scene, address
-        server = [sys.executable if scene.server.user is None else PYTHON, "-m", "http.server", str(PORT), "--bind", address]
-        self.process = self.run(["--ip", address, "--port", str(PORT), "--subnet", subnet, "--security-group", group], server, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        mine = [{"Name": "private-ip-address", "Values": [address]}]
-        found = until("it has an interface", lambda: scene.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"], 20)
-        self.interface = found[0]["NetworkInterfaceId"]
-        until("it serves", lambda: self.curl(f"http://{address}:{PORT}/hello") == (0, SERVED), 20)
-        self.namespace = self.find()
-
-    def run(self, place, program, **how):
-        """`tidegate run` by the user whose server it is."""
-        return subprocess.Popen(self.command("run", *place, "--", *program), env=self.environment(), **self.identity(), **how)
-
-    def command(self, *words):
-        return [self.scene.server.program, *words]
-
-    def environment(self):
-        return {**os.environ, "TIDEGATE_API": self.scene.server.api}
-
-    def identity(self):
-        user = self.scene.server.user
-        return {"user": user, "group": user, "extra_groups": None if user is None else []}
-
-    def exec(self, *words):
-        """A program in the namespace."""
-        command = self.command("netns", "exec", self.interface, "--", *words)
-        return subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=harness.COMMAND_S, **self.identity())
-
-    def find(self):
-        """The namespace, if it is there."""
-        told = self.exec("readlink", "/proc/self/ns/net")
-        return told.stdout if told.returncode == 0 else None
-
-    def curl(self, url, *words):
-        """A request from there; the exit code of curl, which is 28 for silence, and the answer."""
-        told = self.exec("curl", "--silent", "--max-time", "1", *words, url)
-        return told.returncode, told.stdout
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(harness.STOP_S)
-
-
 class Scene:
     def __init__(self, user):
         config = '[timeouts]\nblocked_connect = "250ms"\n'
@@ -97,13 +44,7 @@ class Scene:
         atexit.register(self.server.close)
         self.chain = Chain(self.server, name="kernel")
         self.stack, self.ec2, self.elb = self.chain.stack, self.chain.aws.ec2, self.chain.aws.elbv2
-        served = os.path.join(self.server.scratch, "served")
-        os.mkdir(served)
-        os.chmod(served, 0o755)
-        for name in ("hello", "health"):
-            with open(os.path.join(served, name), "w") as file:
-                file.write(SERVED)
-        self.program = Inside(self, self.stack["private_a"], PROGRAM, self.stack["target_sg"], served)
+        self.program = Inside(self, self.stack["private_a"], PROGRAM, self.stack["target_sg"], serving(self.server))
         atexit.register(self.program.end)
 
     def nodes(self):
@@ -410,40 +351,6 @@ def test_an_address_that_is_given_anew_has_no_connection_of_the_one_before(scene
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=datagrams)
 
 
-FLOW_FIELDS = ["interface-id", "flow-direction", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "action", "tcp-flags", "packets", "bytes", "traffic-path"]
-
-
-class FlowLog:
-    """A flow log of all that passes a VPC, into a log group, as it is looked at by a test."""
-
-    def __init__(self, scene):
-        self.scene, self.logs, self.group = scene, scene.chain.aws.logs, "/kernel/flows"
-        said = {"ResourceType": "VPC", "ResourceIds": [scene.stack["vpc"]], "TrafficType": "ALL", "MaxAggregationInterval": 60}
-        said |= {"LogGroupName": self.group, "DeliverLogsPermissionArn": "arn:aws:iam::000000000000:role/flows"}
-        made = scene.ec2.create_flow_logs(**said, LogFormat=" ".join(f"${{{field}}}" for field in FLOW_FIELDS))
-        self.id, self.seen = made["FlowLogIds"][0], {}
-
-    def all(self):
-        """Every record so far by its stream, of minutes that are over, of which one is over now."""
-        self.scene.server.tidegate("tick", "60")
-        events = {}
-        for stream in self.logs.describe_log_streams(logGroupName=self.group)["logStreams"]:
-            found = self.logs.get_log_events(logGroupName=self.group, logStreamName=stream["logStreamName"], startFromHead=True)
-            told = [dict(zip(FLOW_FIELDS, event["message"].split(), strict=True)) for event in found["events"]]
-            events[stream["logStreamName"]] = told
-        return events
-
-    def records(self, port):
-        """The records of a port since the last time, each with its interface and way."""
-        told = self.all()
-        new = [one for stream, events in told.items() for one in events[self.seen.get(stream, 0) :] if port in (one["srcport"], one["dstport"])]
-        self.seen = {stream: len(events) for stream, events in told.items()}
-        return [((one["interface-id"], one["flow-direction"]), one) for one in new]
-
-    def end(self):
-        self.scene.ec2.delete_flow_logs(FlowLogIds=[self.id])
-
-
 @both
 def test_flow_logs_tell_of_what_programs_send_each_other(scene):
     port, client = 9099, "10.0.10.10"
@@ -454,7 +361,7 @@ def test_flow_logs_tell_of_what_programs_send_each_other(scene):
         scene.program.command("netns", "exec", receiver, "--", PYTHON, "-m", "http.server", str(port), "--bind", PROGRAM, "--directory", os.path.join(scene.server.scratch, "served")),
         env=scene.program.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **scene.program.identity(),
     )
-    log = FlowLog(scene)
+    log = FlowLog(scene, scene.chain.aws.logs, scene.stack["vpc"])
 
     def ask():
         words = scene.program.command("netns", "exec", sender, "--", "curl", "--silent", "--max-time", "0.5", f"http://{PROGRAM}:{port}/hello")

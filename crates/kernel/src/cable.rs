@@ -75,6 +75,9 @@ impl CableNumber {
         u32::try_from(n).ok().filter(|_| n < Self::COUNT).map(|n| Self(INNER_NUMBER + n))
     }
 
+    /// That of an interface in its own namespace.
+    pub(crate) const INNER: Self = Self(INNER_NUMBER);
+
     /// As netlink spells it.
     pub(crate) const fn bytes(self) -> [u8; 4] {
         self.0.to_ne_bytes()
@@ -154,21 +157,26 @@ pub(crate) fn up(netlink: &mut Netlink) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Sets the end of a cable up, in a router.
+pub(crate) fn up_at(netlink: &mut Netlink, cable: CableNumber) -> Result<(), Failure> {
+    netlink.carry_out(Message::new(NEW_LINK, 0).fixed(&header(cable.0, UP)), "set a link up")
+}
+
 /// Sets the end of a cable up that another router made, and leads blocks to it.
 pub(crate) fn cross(netlink: &mut Netlink, cable: CableNumber, blocks: &[Ipv4Net]) -> Result<(), Failure> {
-    netlink.carry_out(Message::new(NEW_LINK, 0).fixed(&header(cable.0, UP)), "set a link up")?;
-    for block in blocks {
-        let mut message = route(NEW_ROUTE, *block, (SCOPE_LINK, TO_SOMEBODY), 0);
-        message.put(ROUTE_LINK, &cable.bytes());
-        netlink.carry_out(message, "add a route to another router")?;
-    }
-    Ok(())
+    up_at(netlink, cable)?;
+    blocks.iter().try_for_each(|block| lead(netlink, *block, Leads::By(cable)))
 }
 
 /// Gives the router an address of its own, at which it can be asked.
 pub(crate) fn stand_at(netlink: &mut Netlink, address: Ipv4Addr) -> Result<(), Failure> {
     netlink.carry_out(Message::new(NEW_LINK, 0).fixed(&header(LOOPBACK_NUMBER, UP)), "set a link up")?;
     own(netlink, LOOPBACK_NUMBER, address)
+}
+
+/// Gives the inner end of a cable an address.
+pub(crate) fn stand_by(netlink: &mut Netlink, address: Ipv4Addr) -> Result<(), Failure> {
+    own(netlink, INNER_NUMBER, address)
 }
 
 /// Gives an interface, in its own namespace, its address, and leads these blocks to its gateway.
@@ -196,12 +204,14 @@ pub(crate) enum Leads {
     Nowhere,
     /// It is swallowed, and nobody is told.
     Swallowed,
+    /// It goes out by this cable, whoever is at its other end; in a namespace where it ends, by [`CableNumber::INNER`].
+    By(CableNumber),
 }
 
 impl Leads {
     const fn kind(self) -> u8 {
         match self {
-            Self::Out { .. } => TO_SOMEBODY,
+            Self::Out { .. } | Self::By(_) => TO_SOMEBODY,
             Self::Nowhere => UNREACHABLE,
             Self::Swallowed => TO_NOBODY,
         }
@@ -211,7 +221,11 @@ impl Leads {
 /// Adds the route of a block, in the namespace that the socket is of. One that is there already is one.
 pub(crate) fn lead(netlink: &mut Netlink, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
     let flags = if let Leads::Out { .. } = leads { ON_LINK } else { 0 };
-    let mut message = route(NEW_ROUTE, block, (SCOPE_EVERYWHERE, leads.kind()), flags);
+    let scope = if let Leads::By(_) = leads { SCOPE_LINK } else { SCOPE_EVERYWHERE };
+    let mut message = route(NEW_ROUTE, block, (scope, leads.kind()), flags);
+    if let Leads::By(cable) = leads {
+        message.put(ROUTE_LINK, &cable.bytes());
+    }
     if let Leads::Out { address, gateway } = leads {
         message.put(ROUTE_LINK, &INNER_NUMBER.to_ne_bytes());
         message.put(ROUTE_GATEWAY, &gateway.octets());

@@ -138,6 +138,7 @@ mod linux {
             subnet,
             groups,
             routes: Vec::new(),
+            exits: Vec::new(),
         };
         let open = Area { from: OPEN, to: OPEN, span: Span::one(CLIENT) };
         let gate = Gate {

@@ -13,6 +13,8 @@ mod cable;
 #[cfg(target_os = "linux")]
 mod doorway;
 #[cfg(target_os = "linux")]
+mod exit;
+#[cfg(target_os = "linux")]
 mod failure;
 #[cfg(target_os = "linux")]
 pub mod flows;
@@ -49,6 +51,8 @@ pub use cable::{CableNumber, INNER};
 #[cfg(target_os = "linux")]
 pub use doorway::{Doorway, Names, Unopened};
 pub use examination::{Step, examine};
+#[cfg(target_os = "linux")]
+pub use exit::{Beyond, meant_for};
 #[cfg(target_os = "linux")]
 pub use failure::Failure;
 #[cfg(target_os = "linux")]

@@ -61,6 +61,16 @@ pub(crate) fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {
     rustix::thread::unshare(flags)
 }
 
+/// Switches IPv6 off in the namespace that this runs in: no rule speaks of it yet.
+pub(crate) fn without_ipv6() -> Result<(), Failure> {
+    for which in ["all", "default"] {
+        let written = std::fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1");
+        // A kernel without IPv6 has no such file.
+        written.wanted("switch IPv6 off").or_else(|failure| failure.unless(Errno::NOENT))?;
+    }
+    Ok(())
+}
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The thread that works inside namespaces. It ends with the last handle.

@@ -1,4 +1,4 @@
-//! A private network: a router in a namespace of its own, and interfaces each in theirs. Nothing leads out of it.
+//! A private network: a router in a namespace of its own, and interfaces each in theirs. Nothing leads out of it but a way out that it is given.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use topology::net::Ipv4Net;
-use topology::ruleset::{Route, Ruleset};
+use topology::ruleset::{Onward, Route, Ruleset};
 
 use crate::cable::{self, CableNumber, Far, Leads};
+use crate::exit::{self, Beyond, Exit};
 use crate::failure::{Failure, Wanted};
 use crate::flows::Flows;
-use crate::namespace::{Inside, Namespace};
+use crate::namespace::{Inside, Namespace, without_ipv6};
 use crate::netlink::Netlink;
 use crate::ruleset::{Cables, Enforced, NAMES};
 use crate::tracked;
@@ -33,6 +34,7 @@ pub struct Network {
     plugged: BTreeMap<CableNumber, Plugged>,
     /// Cables to other routers.
     crossings: BTreeSet<CableNumber>,
+    exit: Option<Exit>,
     /// Where the next cable is looked for, so that a number that was used comes back as late as can be.
     next: usize,
     resolver: Option<Ipv4Addr>,
@@ -86,6 +88,7 @@ impl Network {
             forwards: false,
             plugged: BTreeMap::new(),
             crossings: BTreeSet::new(),
+            exit: None,
             next: 0,
             resolver: None,
             enforced: None,
@@ -172,7 +175,9 @@ impl Network {
     pub fn next_cable(&mut self) -> Result<CableNumber, Failure> {
         let all = (0..CableNumber::COUNT).map(|ahead| (self.next + ahead) % CableNumber::COUNT);
         let mut free = all.filter_map(|n| Some((n, CableNumber::nth(n)?)));
-        let found = free.find(|(_, cable)| !self.plugged.contains_key(cable) && !self.crossings.contains(cable));
+        let is_exit = |cable: CableNumber| self.exit.as_ref().is_some_and(|exit| exit.cable == cable);
+        let is_taken = |cable| self.plugged.contains_key(&cable) || self.crossings.contains(&cable) || is_exit(cable);
+        let found = free.find(|(_, cable)| !is_taken(*cable));
         let (n, cable) = found.ok_or_else(|| Failure::to("number a virtual cable", Errno::NOSPC))?;
         self.next = n + 1;
         Ok(cable)
@@ -243,7 +248,7 @@ impl Network {
     pub fn reroute(&mut self, cable: CableNumber, routes: &[Route]) -> Result<(), Failure> {
         let inside = &self.inside;
         let Some(Plugged { plug, own, routes: now }) = self.plugged.get_mut(&cable) else { return Ok(()) };
-        let leads = |route: &Route| if route.leads { plug.out() } else { Leads::Nowhere };
+        let leads = |route: &Route| if route.leads == Onward::Nowhere { Leads::Nowhere } else { plug.out() };
         let wanted: BTreeSet<Route> = routes.iter().copied().collect();
         let gone: Vec<Route> = now.difference(&wanted).copied().collect();
         for route in gone {
@@ -301,6 +306,32 @@ impl Network {
         Ok(())
     }
 
+    /// Opens a way out, and answers the socket that every connection of TCP is taken by which rules let out there; for whom, says
+    /// [`meant_for`](crate::meant_for). A way out that was there is gone.
+    ///
+    /// # Errors
+    /// What the kernel answers, and there is none: `ENOENT` without `nft_redir` or `nft_chain_nat`.
+    pub fn open_exit(&mut self, beyond: &Beyond) -> Result<TcpListener, Failure> {
+        self.close_exit()?;
+        let cable = self.next_cable()?;
+        let (exit, listener) = exit::open((&self.inside, &self.router), cable, beyond)?;
+        self.exit = Some(exit);
+        in_operation(self.inside.run(&self.router, Netlink::route)??, cable)?;
+        Ok(listener)
+    }
+
+    /// Closes it. Connections that it took are still open at the socket, and carry nothing.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn close_exit(&mut self) -> Result<(), Failure> {
+        if let Some(Exit { cable, .. }) = self.exit {
+            self.cut(cable)?;
+            self.exit = None;
+        }
+        Ok(())
+    }
+
     /// Begins to listen to what passes the router. What its rules drop is told of from the next [`Self::enforce`] on.
     ///
     /// # Errors
@@ -327,6 +358,7 @@ impl Network {
             ruleset: ruleset.clone(),
             cables: cables.clone(),
             resolver: self.resolver,
+            exit: self.exit.as_ref().map(|exit| (exit.cable, self.blocks.clone())),
             is_telling: self.is_telling,
         };
         let transaction = enforced.instead_of(self.enforced.as_ref());
@@ -366,14 +398,4 @@ fn lead(inside: &Inside, within: &Namespace, block: Ipv4Net, leads: Leads) -> Re
 
 fn lead_no_more(inside: &Inside, within: &Namespace, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
     inside.run(within, move || cable::lead_no_more(&mut Netlink::route()?, block, leads))?
-}
-
-/// Switches IPv6 off in the namespace that this runs in: no rule speaks of it yet.
-fn without_ipv6() -> Result<(), Failure> {
-    for which in ["all", "default"] {
-        let written = std::fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1");
-        // A kernel without IPv6 has no such file.
-        written.wanted("switch IPv6 off").or_else(|failure| failure.unless(Errno::NOENT))?;
-    }
-    Ok(())
 }

@@ -23,8 +23,10 @@ const TABLE: &str = "tidegate";
 
 const IPV4: u8 = 2;
 const ICMP: u8 = 1;
-const TCP: u8 = 6;
+pub(crate) const TCP: u8 = 6;
 const UDP: u8 = 17;
+/// The chain of what leaves by a way out.
+const EXITS: &str = "exits";
 /// The port of questions about names (RFC 1035 section 4.2).
 pub(crate) const NAMES: u16 = 53;
 
@@ -44,6 +46,8 @@ pub(crate) struct Enforced {
     pub(crate) cables: Cables,
     /// Where the router answers questions about names, if it does.
     pub(crate) resolver: Option<Ipv4Addr>,
+    /// The cable of the way out, if there is one, and the network's own blocks.
+    pub(crate) exit: Option<(CableNumber, Vec<Ipv4Net>)>,
     /// Whether it tells of packets that groups and network ACLs do not let through.
     pub(crate) is_telling: bool,
 }
@@ -86,7 +90,7 @@ impl Enforced {
     /// All that there is besides groups.
     fn besides(&self) -> impl PartialEq {
         let Ruleset { doors, gates: _, members: _, walls, crossings, left_out: _ } = &self.ruleset;
-        (doors, walls, crossings, &self.cables, self.resolver, self.is_telling)
+        (doors, walls, crossings, &self.cables, self.resolver, &self.exit, self.is_telling)
     }
 
     /// What there is of groups, in the order of its keys.
@@ -125,18 +129,19 @@ impl Group<'_> {
 /// The table that carries these rules out, with what this says of the groups.
 fn table(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Table {
     let mut rules = groups(enforced, is_in);
-    rules.sources();
+    rules.sources(enforced.exit.as_ref());
     enforced.ruleset.walls.iter().for_each(|wall| rules.wall(wall));
     rules.walls();
-    rules.side(Direction::Egress);
-    rules.side(Direction::Ingress);
+    let exit = enforced.exit.as_ref().map(|(cable, _)| *cable);
+    rules.side(Direction::Egress, None);
+    rules.side(Direction::Ingress, exit);
     rules.router(enforced.resolver);
     rules.table
 }
 
 /// The part of it that says what there is of these groups.
 fn groups(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Rules<'_> {
-    let Enforced { ruleset, cables, resolver: _, is_telling } = enforced;
+    let Enforced { ruleset, cables, resolver: _, exit: _, is_telling } = enforced;
     let mut rules = Rules { table: Table::default(), ruleset, cables, is_telling: *is_telling };
     for group in enforced.groups().filter(|group| is_in(*group)) {
         match group {
@@ -164,8 +169,8 @@ impl<'a> Rules<'a> {
         told.into_iter().chain([Step::Then(Fate::Drop)]).collect()
     }
 
-    /// Who is at a cable uses the address that the cable has, and IPv4.
-    fn sources(&mut self) {
+    /// Who is at a cable uses the address that the cable has, and IPv4. By a way out comes what no private network has.
+    fn sources(&mut self, exit: Option<&(CableNumber, Vec<Ipv4Net>)>) {
         let doors =
             self.ruleset.doors.iter().filter_map(|door| Some((self.cables.doors.get(&door.interface)?, door.address)));
         let elements: Vec<_> = doors.map(|(cable, address)| one([cable.bytes(), address.octets()].concat())).collect();
@@ -178,15 +183,14 @@ impl<'a> Rules<'a> {
         for (cable, block) in
             self.crossings().flat_map(|(cable, blocks)| blocks.iter().map(move |block| (cable, block)))
         {
-            let Span { first, last } = Span::of(*block);
-            let of_block = [
-                Step::Read(Field::CableFrom, 0),
-                Step::Is(0, cable.bytes().to_vec()),
-                Step::Read(Field::AddressFrom, 0),
-                Step::Within(0, first.octets().to_vec(), last.octets().to_vec()),
-                Step::Then(Fate::Accept),
-            ];
-            self.table.rule("sources", &of_block);
+            self.table.rule("sources", &[&of_block(cable, *block)[..], &[Step::Then(Fate::Accept)]].concat());
+        }
+        if let Some((cable, blocks)) = exit {
+            let others = self.crossings().flat_map(|(_, blocks)| blocks);
+            for block in blocks.iter().chain(others) {
+                self.table.rule("sources", &[&of_block(*cable, *block)[..], &drop].concat());
+            }
+            self.table.rule("sources", &[&is_from(*cable)[..], &[Step::Then(Fate::Accept)]].concat());
         }
         let pair = [Step::Read(Field::CableFrom, 0), Step::Read(Field::AddressFrom, 1)];
         self.table.rule("sources", &[&pair[..], &[Step::NotIn(0, "addresses".to_owned())], &drop].concat());
@@ -304,7 +308,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Sends what begins a connection to the groups of the interface on this side.
-    fn side(&mut self, direction: Direction) {
+    fn side(&mut self, direction: Direction, exit: Option<CableNumber>) {
         let (chain, priority, field, barrier) = match direction {
             Direction::Egress => ("leaving", 0, Field::CableFrom, Barrier::Leaving),
             Direction::Ingress => ("arriving", 10, Field::CableTo, Barrier::Arriving),
@@ -327,6 +331,10 @@ impl<'a> Rules<'a> {
         }
         // The other side of what crosses into another VPC is judged there.
         elements.extend(self.crossings().map(|(cable, _)| leading(cable, Fate::Accept)));
+        if let Some(exit) = exit {
+            self.exits();
+            elements.push(leading(exit, Fate::Jump(EXITS.to_owned())));
+        }
         self.table.set(&map, Kind::Gates, elements);
         self.table.base_chain(chain, (Hook::Forward, priority), Fate::Drop);
         let follows = Connection::is(&[Connection::Established, Connection::Related]);
@@ -335,6 +343,34 @@ impl<'a> Rules<'a> {
         self.table.rule(chain, &[Step::Read(field, 0), Step::AsSays(0, map)]);
         let last = [&[Step::Count][..], &self.drop_at(barrier)].concat();
         self.table.rule(chain, &last);
+    }
+
+    /// A chain that accepts what an interface has a way out to, and returns with the rest.
+    fn exits(&mut self) {
+        let of_door = |(cable, area): (CableNumber, &Area)| {
+            let key = |port: u16, address: Ipv4Addr| {
+                let [high, low] = port.to_be_bytes();
+                [&cable.bytes()[..], &[high, low, 0, 0], &address.octets()].concat()
+            };
+            between(key(area.from, area.span.first), key(area.to, area.span.last))
+        };
+        let doors = self.ruleset.doors.iter();
+        let there = doors.filter_map(|door| Some((*self.cables.doors.get(&door.interface)?, &door.exits)));
+        let elements: Vec<_> =
+            there.flat_map(|(cable, areas)| areas.iter().map(move |area| of_door((cable, area)))).collect();
+        let set = format!("{EXITS}.open");
+        self.table.set(&set, Kind::Exits, elements);
+        self.table.chain(EXITS);
+        let steps = [
+            Step::Read(Field::Protocol, 0),
+            Step::Is(0, vec![TCP]),
+            Step::Read(Field::CableFrom, 0),
+            Step::Read(Field::PortTo, 1),
+            Step::Read(Field::AddressTo, 2),
+            Step::In(0, set),
+            Step::Then(Fate::Accept),
+        ];
+        self.table.rule(EXITS, &steps);
     }
 
     /// The cables to other VPCs, with the addresses there.
@@ -347,6 +383,18 @@ impl<'a> Rules<'a> {
         let doors = self.ruleset.doors.iter().filter(|door| door.subnet == wall.subnet);
         doors.filter_map(|door| self.cables.doors.get(&door.interface)).copied()
     }
+}
+
+/// The steps that hold for what comes by a cable.
+fn is_from(cable: CableNumber) -> [Step; 2] {
+    [Step::Read(Field::CableFrom, 0), Step::Is(0, cable.bytes().to_vec())]
+}
+
+/// The steps that hold for what comes by a cable from an address of a block.
+fn of_block(cable: CableNumber, block: Ipv4Net) -> Vec<Step> {
+    let Span { first, last } = Span::of(block);
+    let is_of = [Step::Read(Field::AddressFrom, 0), Step::Within(0, first.octets().to_vec(), last.octets().to_vec())];
+    [is_from(cable), is_of].concat()
 }
 
 fn chain_of(gate: &Gate) -> String {

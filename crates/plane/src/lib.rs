@@ -8,8 +8,11 @@
 mod alb;
 mod answer;
 mod bucket;
+mod carry;
 mod clock;
 mod entropy;
+#[cfg(target_os = "linux")]
+mod exits;
 mod fabric;
 mod front;
 pub mod fuzzing;

@@ -475,11 +475,27 @@ pub const STICKY_COOKIE_BYTES_MAX: usize = 256;
 /// Above: 500.
 pub const REWRITTEN_BYTES_MAX: usize = 16 * 1024;
 
-/// Bytes that wait in each direction of a connection that a network load balancer carries.
+/// Bytes that wait in each direction of a connection that a network load balancer or a way out of a private network carries.
 pub const RELAY_BUFFER_BYTES: usize = 16 * 1024;
 
-/// How often a connection that a network load balancer carries is looked at: whether it is silent, and whether its target is still there.
+/// How often such a connection is looked at: whether it is silent, and whether its target, or who began it, is still there.
 pub const RELAY_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Connections that one interface of a private network of the kernel may have outside at a time: 1,024. Ours. Above: the next one is cut.
+pub const EXIT_CONNECTIONS_PER_INTERFACE_MAX: usize = 1024;
+
+/// How long a connection by a way out of a private network may carry nothing: 350 s, as of a NAT gateway (VPC user guide, "NAT gateway basics",
+/// 2026-11). Above: it is cut.
+pub const EXIT_IDLE_TIMEOUT: Duration = Duration::from_secs(350);
+
+/// Questions of one VPC's resolver that are asked outside at a time, of those that came in datagrams: 32. Ours. Above: no answer, and whoever asks asks again.
+pub const DNS_FORWARDED_MAX: usize = 32;
+
+/// How long the machine's resolver may take for a question of a private network: 4 s. Ours, less than resolvers wait. Above: `SERVFAIL`.
+pub const DNS_FORWARD_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Addresses in an answer that came from outside: 16. Ours. Above: the rest is left out.
+pub const DNS_FORWARDED_ADDRESSES_MAX: usize = 16;
 
 /// Bytes of an answer of a VPC's resolver in a datagram whose asker says nothing of its room (RFC 1035 section 2.3.4). Above: cut, and said.
 pub const DNS_ANSWER_BYTES_PLAIN: usize = 512;

@@ -31,6 +31,8 @@ use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
 use crate::answer::body::{self, Body};
+#[cfg(target_os = "linux")]
+use crate::exits;
 use crate::fabric::dial::PoolKey;
 use crate::fabric::engine::Engine;
 use crate::fabric::flow::Extent;
@@ -104,6 +106,7 @@ impl Plane {
     #[must_use]
     pub fn new(config: PlaneConfig, observer: Observer) -> Self {
         let outside = Arc::new(Outside::new(config.egress.clone()));
+        let beyond = Outside::new(config.egress.clone());
         let seal = Seal::new(config.cookie_key.clone());
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(World::carried_by(config.engine.clone())),
@@ -111,6 +114,7 @@ impl Plane {
             identity: Arc::new(Identity::new(Arc::clone(&outside))),
             lanes: Lanes::default(),
             outside,
+            beyond,
             usage: Meters::default(),
             signed_bodies: Arc::new(Places::new(SIGNED_BODIES_BYTES_MAX)),
             mapped_requests: Arc::new(Places::new(MAPPED_BODIES_BYTES_MAX)),
@@ -135,6 +139,7 @@ impl Plane {
         let sweeper =
             handle.spawn(task::watched(sweep(Arc::clone(&shared), Arc::clone(&connections), Arc::clone(&sockets))));
         serve_names(&handle, &shared);
+        serve_exits(&handle, (&shared, &connections));
         let follower = follow(&handle, (&shared, &connections), &sockets);
         Self(Arc::new(Inner {
             shared,
@@ -384,6 +389,16 @@ fn serve_names(handle: &Handle, shared: &Arc<Shared>) {
 
 #[cfg(not(target_os = "linux"))]
 fn serve_names(_handle: &Handle, _shared: &Arc<Shared>) {}
+
+#[cfg(target_os = "linux")]
+fn serve_exits(handle: &Handle, plane: (&Arc<Shared>, &Arc<Connections>)) {
+    if let Engine::Kernel(engine) = &plane.0.config.engine {
+        exits::serve(engine, handle, plane);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn serve_exits(_handle: &Handle, _plane: (&Arc<Shared>, &Arc<Connections>)) {}
 
 /// Opens sockets in private networks once these are there.
 #[cfg(target_os = "linux")]

@@ -4,15 +4,17 @@
 //! What is attached for every port is reached by links and load balancers alone: nobody can listen at all ports.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use topology::id::{NetworkInterfaceId, Realm};
 use topology::net::Family;
 use topology::verdict::End;
@@ -26,6 +28,9 @@ use crate::limits::RELAY_BUFFER_BYTES;
 use crate::shared::Shared;
 use crate::task;
 use crate::world::World;
+
+/// A connection while it is carried.
+type Carrying = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An attached port of an interface.
 type Key = (Realm, NetworkInterfaceId, u16);
@@ -67,7 +72,7 @@ impl Relays {
             match self.engine.listen(key.1, key.2).and_then(TcpListener::from_std) {
                 Ok(listener) => {
                     let ends = (Arc::clone(connections), Arc::clone(&self.places));
-                    let serving = accept((Arc::clone(shared), key.clone()), ends, listener);
+                    let serving = listen::carry_each(ends, listener, take(Arc::clone(shared), key.clone()));
                     self.open.insert(key, Open(Handle::current().spawn(task::watched(serving))));
                 }
                 Err(error) => {
@@ -87,25 +92,16 @@ fn wanted(world: &World, engine: &KernelEngine) -> Vec<Key> {
     wanted
 }
 
-/// Accepts until the plane drains, and carries until it is no longer wanted.
-async fn accept((shared, key): (Arc<Shared>, Key), ends: (Arc<Connections>, Arc<Semaphore>), listener: TcpListener) {
-    let carried = parking_lot::Mutex::new(JoinSet::new());
-    listen::accept_each(ends, listener, |stream, peer, place| {
+/// How each connection to an attached port is carried.
+fn take(shared: Arc<Shared>, key: Key) -> impl Fn(TcpStream, SocketAddr) -> Carrying {
+    move |stream, peer| {
         let (shared, key) = (Arc::clone(&shared), key.clone());
-        let mut carried = carried.lock();
-        // Those that have ended are let go of.
-        while carried.try_join_next().is_some() {}
-        carried.spawn(task::watched(async move {
+        Box::pin(async move {
             if let Err(error) = carry(&shared, &key, (stream, peer)).await {
                 tracing::debug!(%error, %peer, interface = %key.1, port = key.2, "a connection to an attached program broke off");
             }
-            drop(place);
-        }));
-    })
-    .await;
-    // The plane drains: those under way end by themselves, or with the process.
-    let mut carried = carried.into_inner();
-    while carried.join_next().await.is_some() {}
+        })
+    }
 }
 
 /// Judges a connection, and carries it to the program.

@@ -156,6 +156,8 @@ pub(crate) struct Shared {
     pub(crate) lanes: Lanes,
     /// The way to everything outside the private networks.
     pub(crate) outside: Arc<Outside>,
+    /// The same for private networks with a way out, so that programs there take no turn of a request's.
+    pub(crate) beyond: Outside,
     /// The configuration.
     pub(crate) config: PlaneConfig,
     /// Whom the gateway trusts as a TLS client of listeners.

@@ -190,6 +190,9 @@ pub(crate) struct UpArgs {
     /// Blocks outside the public network that integrations and issuers may reach [default: none]
     #[arg(long = "egress-allow", value_name = "CIDR,...")]
     pub(crate) egress_allow: Option<String>,
+    /// Give private networks of the kernel the ways out that their routes lead to: NAT and internet gateways
+    #[arg(long)]
+    pub(crate) egress_nat: bool,
     /// Where user pools are served instead of AWS, such as http://127.0.0.1:9229 for a local emulator [default: as AWS]
     #[arg(long = "cognito-endpoint", value_name = "URL")]
     pub(crate) cognito_endpoint: Option<String>,

@@ -4,6 +4,7 @@
 
 mod access_key;
 mod acme;
+mod flags;
 mod identity;
 mod otel;
 #[cfg(test)]
@@ -52,7 +53,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 35] = [
+const SETTINGS: [(&str, &str); 36] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.api_tls", "none"),
     ("listen.metrics", "none"),
@@ -72,6 +73,7 @@ const SETTINGS: [(&str, &str); 35] = [
     ("unsupported", "as listed"),
     ("timeouts.blocked_connect", "as AWS"),
     ("egress.allow", "none"),
+    ("egress.nat", "false"),
     ("cognito.endpoint", "as AWS"),
     ("tls.extra_roots", "none"),
     ("tls.api_certificate", "the development authority's"),
@@ -180,6 +182,8 @@ pub(crate) struct Config {
     pub(crate) blocked_connect: Option<Duration>,
     /// Blocks that may be reached although the public network does not own them.
     pub(crate) egress_allow: Vec<IpNet>,
+    /// Whether private networks of the kernel have ways out.
+    pub(crate) egress_nat: bool,
     /// Where user pools are, instead of AWS.
     pub(crate) cognito_endpoint: Option<String>,
     /// A file of roots that are believed besides the platform's.
@@ -325,58 +329,6 @@ impl Raw {
         }
     }
 
-    fn read_flags(&mut self, flags: &UpArgs) {
-        let texts = [
-            ("listen.api", &flags.listen_api),
-            ("listen.api_tls", &flags.listen_api_tls),
-            ("listen.metrics", &flags.listen_metrics),
-            ("listen.redirect", &flags.listen_redirect),
-            ("tls.api_certificate", &flags.api_certificate),
-            ("tls.api_key", &flags.api_key),
-            ("listen.public", &flags.listen_public),
-            ("listen.public_tls", &flags.listen_public_tls),
-            ("listen.balancers", &flags.listen_balancers),
-            ("listen.link", &flags.listen_link),
-            ("data_dir", &flags.data_dir),
-            ("s3.root", &flags.s3_root),
-            ("account_id", &flags.account_id),
-            ("region", &flags.region),
-            ("fabric", &flags.fabric),
-            ("delays", &flags.delays),
-            ("quotas", &flags.quotas),
-            ("unsupported", &flags.unsupported),
-            ("timeouts.blocked_connect", &flags.blocked_connect),
-            ("access_log", &flags.access_log),
-            ("otel.endpoint", &flags.otel_endpoint),
-            ("egress.allow", &flags.egress_allow),
-            ("cognito.endpoint", &flags.cognito_endpoint),
-            ("tls.extra_roots", &flags.extra_roots),
-            ("acme.directory", &flags.acme.directory),
-            ("acme.contact", &flags.acme.contact),
-            ("acme.ca_file", &flags.acme.ca_file),
-            ("acme.names", &flags.acme.names),
-            ("acme.challenges", &flags.acme.challenges),
-            ("log", &flags.log),
-            ("output", &flags.output),
-        ];
-        for (setting, text) in texts {
-            if let Some(text) = text {
-                self.settings.insert(setting, Given::Text(text.clone(), Origin::Flag));
-            }
-        }
-        let truths = [
-            ("ephemeral", flags.ephemeral),
-            ("strict_wire", flags.strict_wire),
-            ("allow_remote", flags.allow_remote),
-            ("acme.terms_agreed", flags.acme.terms_agreed),
-        ];
-        for (setting, is_given) in truths {
-            if is_given {
-                self.settings.insert(setting, Given::Truth(true, Origin::Flag));
-            }
-        }
-    }
-
     /// The setting, parsed; its default's text when it was not given; `None` when it is unfit, which is then noted.
     fn take<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let parsed = match self.settings.get(key) {
@@ -469,6 +421,7 @@ impl Raw {
         if egress_allow.len() > EGRESS_BLOCKS_MAX {
             self.note("egress.allow", &format!("lists {} blocks, at most {EGRESS_BLOCKS_MAX}", egress_allow.len()));
         }
+        let egress_nat = self.take_truth("egress.nat");
         let has_pools = self.settings.contains_key("cognito.endpoint");
         let cognito_endpoint = if has_pools { self.take("cognito.endpoint", endpoint) } else { None };
         let has_roots = self.settings.contains_key("tls.extra_roots");
@@ -533,6 +486,7 @@ impl Raw {
                 unsupported: unsupported.unwrap_or_default(),
                 blocked_connect,
                 egress_allow,
+                egress_nat,
                 cognito_endpoint,
                 extra_roots,
                 allow_remote,

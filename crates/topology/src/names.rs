@@ -1,11 +1,12 @@
 //! The names that the resolver of a VPC knows: those of load balancers, and the private DNS names of interfaces (Amazon VPC user guide, "DNS
-//! attributes for your VPC", 2026-11). Nothing leads out of a private network, so that no other name is asked for elsewhere.
+//! attributes for your VPC", 2026-11). Other names are somebody else's to say, for VPCs with a way out.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::arn::BalancerKind;
 use crate::id::{Realm, Region, VpcId};
 use crate::net::Family;
+use crate::ruleset::exits;
 use crate::snapshot::balancer::{Balancer, Node};
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::{RealmSnapshot, Snapshot};
@@ -22,6 +23,10 @@ pub enum Found {
     Name(String),
     /// There is no such name.
     Nothing,
+    /// It is no name of private networks, and the VPC has a way out: whoever is there may be asked.
+    Beyond,
+    /// Nobody there had an answer.
+    Failed,
 }
 
 /// The domain of private DNS names in a region.
@@ -57,7 +62,8 @@ pub fn find(snapshot: &Snapshot, (realm, vpc): (&Realm, VpcId), name: &str, turn
     // Names of load balancers are everybody's on AWS, those of internal ones too.
     let mut addresses = match snapshot.realms.iter().find_map(|realm| of_balancer(realm, &name)) {
         Some(addresses) => addresses,
-        None => return Some(Found::Nothing),
+        None if is_private(&name) || !exits::has_any(&own.fabric, vpc) => return Some(Found::Nothing),
+        None => return Some(Found::Beyond),
     };
     let count = addresses.len().max(1);
     addresses.rotate_left(turn % count);
@@ -69,6 +75,12 @@ fn private(name: &str, region: &Region) -> Option<Ipv4Addr> {
     let (host, domain) = name.split_once('.')?;
     let address: Ipv4Addr = host.strip_prefix("ip-")?.replace('-', ".").parse().ok()?;
     (domain == private_domain(region)).then_some(address)
+}
+
+/// Whether nobody outside knows a name: it has one label, or is of a domain of private names.
+fn is_private(name: &str) -> bool {
+    let domains = [".ec2.internal", ".compute.internal", REVERSE, ".ip6.arpa", ".localhost"];
+    !name.contains('.') || domains.iter().any(|domain| name.ends_with(domain))
 }
 
 /// `5.1.0.10`, which is 10.0.1.5.

@@ -114,7 +114,7 @@ pub fn explain_with(snapshot: &Snapshot, trace: &Trace, probed: Probed<'_>) -> E
                 Needed::Program(placing) => fix.push(placing.to_string()),
                 Needed::Rule(passage, rule) => {
                     if !told.iter().any(|known| known.is_like(&rule)) {
-                        hops.push(modelled(&words, &path, &passage, rule));
+                        hops.push(modelled(&words, &path, &passage, *rule));
                     }
                     fix.push(rule.to_string());
                 }
@@ -163,7 +163,7 @@ enum Needed {
     /// A program at an address.
     Program(Placing),
     /// A rule, an entry or a route, with the passage that first misses it.
-    Rule(Passage, Fix),
+    Rule(Passage, Box<Fix>),
 }
 
 /// Everything that is missing, in the order of the path. A passage of the model comes before those of the trace's own legs,
@@ -178,7 +178,7 @@ fn needed(path: &Path<'_>, trace: &Trace) -> Vec<Needed> {
     for passage in passages {
         let (passage, placing, fixes) = model.mend_passage(passage);
         needed.extend(placing.map(Needed::Program));
-        needed.extend(fixes.into_iter().map(|fix| Needed::Rule(passage, fix)));
+        needed.extend(fixes.into_iter().map(|fix| Needed::Rule(passage, Box::new(fix))));
         if needed.len() >= fix::FIXES_MAX {
             break;
         }

@@ -9,6 +9,7 @@
 //! whose ACL does not let everything through (enforced: nothing is open that may be shut).
 
 mod area;
+pub(crate) mod exits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -53,8 +54,19 @@ pub struct Crossing {
 pub struct Route {
     /// The addresses; of several routes for one, the longest prefix decides.
     pub block: Ipv4Net,
-    /// Whether it leads into a VPC of [`Ruleset::crossings`]; else it leads nowhere.
-    pub leads: bool,
+    /// Where it leads.
+    pub leads: Onward,
+}
+
+/// Where a route leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Onward {
+    /// Into a VPC of [`Ruleset::crossings`].
+    Crossing,
+    /// Out, for whatever [`Door::exits`] holds.
+    Exit,
+    /// Nowhere.
+    Nowhere,
 }
 
 /// An interface.
@@ -72,6 +84,8 @@ pub struct Door {
     pub groups: Option<Vec<SecurityGroupId>>,
     /// The routes that leave its VPC.
     pub routes: Vec<Route>,
+    /// Ports of TCP and addresses that it reaches by a way out of its VPC, where its groups and ACLs let it. Nothing else leaves by one.
+    pub exits: Vec<Area>,
 }
 
 /// What a group lets through in one direction. Whatever is in none of these is dropped.
@@ -132,6 +146,26 @@ impl Ruleset {
             |gate: &Arc<Gate>| (gate.group, gate.direction != DIRECTIONS[0]) < (group, direction != DIRECTIONS[0]);
         let found = self.gates.get(self.gates.partition_point(is_before))?;
         (found.group == group && found.direction == direction).then_some(found)
+    }
+}
+
+impl Ruleset {
+    /// Has nothing leave by a way out.
+    pub fn seal(&mut self) {
+        for door in &mut self.doors {
+            door.exits.clear();
+            let sealed = |route: &Route| match route.leads {
+                Onward::Exit => Route { leads: Onward::Nowhere, ..*route },
+                Onward::Crossing | Onward::Nowhere => *route,
+            };
+            door.routes = needed(door.routes.iter().map(sealed).collect());
+        }
+    }
+
+    /// Whether anything may leave by a way out.
+    #[must_use]
+    pub fn has_exits(&self) -> bool {
+        self.doors.iter().any(|door| !door.exits.is_empty())
     }
 }
 
@@ -196,12 +230,16 @@ fn crossings(fabric: &Fabric, vpc: VpcId) -> (Vec<Crossing>, Vec<VpcId>) {
     (crossings, left_out)
 }
 
-/// The routes of a subnet that lead into another VPC, and those that are about some of the same addresses and lead nowhere.
+/// The routes of a subnet that lead into another VPC or out, and those that are about some of the same addresses and lead nowhere.
 fn routes(fabric: &Fabric, (vpc, subnet): (VpcId, SubnetId), crossings: &[Crossing]) -> Vec<Route> {
     let Some(table) = fabric.routes.get(&subnet) else { return Vec::new() };
     let leads = |route: &RouteNet| {
         let other = route.peering.and_then(|id| fabric.peer(id, vpc));
-        other.is_some_and(|other| crossings.iter().any(|crossing| crossing.vpc == other))
+        match other.filter(|other| crossings.iter().any(|crossing| crossing.vpc == *other)) {
+            Some(_) => Onward::Crossing,
+            None if route.exit.is_some() => Onward::Exit,
+            None => Onward::Nowhere,
+        }
     };
     let is_own = |block: &Ipv4Net| {
         let own = fabric.vpcs.iter().filter(|net| net.id == vpc).flat_map(|net| &net.cidrs);
@@ -209,10 +247,15 @@ fn routes(fabric: &Fabric, (vpc, subnet): (VpcId, SubnetId), crossings: &[Crossi
     };
     let beyond = table.routes.iter().filter_map(|route| Some((ipv4(&route.block)?, leads(route))));
     let beyond = beyond.filter(|(block, _)| !is_own(block));
-    let routes: Vec<_> = beyond.map(|(block, leads)| Route { block, leads }).collect();
+    needed(beyond.map(|(block, leads)| Route { block, leads }).collect())
+}
+
+/// Those that lead somewhere, and those that are about some of the same addresses and lead nowhere. Of two for the same addresses the first is one.
+fn needed(routes: Vec<Route>) -> Vec<Route> {
+    let leads = |route: &Route| route.leads != Onward::Nowhere;
     let is_needed =
-        |route: &Route| route.leads || routes.iter().any(|wider| wider.leads && wider.block.contains(&route.block));
-    let needed: BTreeMap<Ipv4Net, bool> =
+        |route: &Route| leads(route) || routes.iter().any(|wider| leads(wider) && wider.block.contains(&route.block));
+    let needed: BTreeMap<Ipv4Net, Onward> =
         routes.iter().filter(|route| is_needed(route)).rev().map(|route| (route.block, route.leads)).collect();
     needed.into_iter().map(|(block, leads)| Route { block, leads }).collect()
 }
@@ -232,6 +275,7 @@ fn doors(fabric: &Fabric, vpc: VpcId, crossings: &[Crossing]) -> Vec<Door> {
             subnet,
             groups: interface.is_judged.then(|| interface.groups.clone()),
             routes: routes.clone(),
+            exits: exits::areas(fabric, interface),
         })
     };
     there.filter_map(door).collect()

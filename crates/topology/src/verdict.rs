@@ -7,6 +7,7 @@
 //! block of the other says nothing of it, while all traffic and groups mean both.
 
 pub mod acl;
+pub mod exit;
 pub mod route;
 
 use std::net::IpAddr;

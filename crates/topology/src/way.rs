@@ -7,11 +7,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::id::{NetworkAclId, NetworkInterfaceId, RouteTableId, VpcId};
-use crate::net::{Family, is_private_target};
+use crate::net::{Family, PortRange, is_private_target};
 use crate::reason::Reason;
-use crate::snapshot::fabric::{Attached, Fabric, InterfaceIndex};
+use crate::snapshot::fabric::{Attached, Exit, Fabric, InterfaceIndex};
 use crate::trace::{Hop, HopId, HopKind, Leg, Sender};
 use crate::verdict::acl::AclDenial;
+use crate::verdict::exit::{NoExit, exit};
 use crate::verdict::route::{self, Leads};
 use crate::verdict::{Direction, End, Flow, Verdict, verdict};
 
@@ -228,6 +229,26 @@ pub fn enter(fabric: &Fabric, from: IpAddr, to: InterfaceIndex, port: u16) -> Re
 #[must_use]
 pub const fn entering(from: IpAddr, to: InterfaceIndex, port: u16) -> Flow {
     Flow { from: End::Address(from), to: End::Interface(to), family: Family::of(from), port, seen_as: None }
+}
+
+/// Judges a connection from an interface to an address beyond every VPC, and says by which way out it leaves.
+///
+/// # Errors
+/// What denies it: that no way leads out, else the interface's groups or an ACL.
+pub fn leave(fabric: &Fabric, sender: InterfaceIndex, receiver: Ipv4Addr, port: u16) -> Result<Exit, Denial> {
+    let (from, to, family) = (End::Interface(sender), End::Address(receiver.into()), Family::Ipv4);
+    let flow = Flow { from, to, family, port, seen_as: None };
+    let leg = leg(fabric, flow);
+    let gone = Denial::new(Reason::NoInterface, leg);
+    let (interface, ports) = (fabric.interface(sender).ok_or(gone)?, PortRange::new(port, port).ok_or(gone)?);
+    let exit = exit(fabric, interface, receiver, ports).map_err(|why| match why {
+        NoExit::Route(_, table) => Denial { reason: Reason::NoRoute, leg, by: Dropped::Routes(table) },
+        NoExit::PublicAddress => Denial::new(Reason::NoRoute, leg),
+        NoExit::Acl(acl, direction, of_replies) => {
+            Denial { reason: Reason::NaclDenied, leg, by: Dropped::Acl(acl, direction, of_replies) }
+        }
+    })?;
+    Denial::by(verdict(fabric, flow), leg).map(|_leg| exit)
 }
 
 /// The ends of a connection; no rule has decided yet.

@@ -29,14 +29,24 @@ pub(crate) enum Hook {
     Input,
     /// Those that it sends on.
     Forward,
+    /// The first of a connection as it comes in, whose receiver may become another.
+    Translation,
 }
 
 impl Hook {
     pub(super) const fn number(self) -> u32 {
         match self {
-            Self::Prerouting => 0,
+            Self::Prerouting | Self::Translation => 0,
             Self::Input => 1,
             Self::Forward => 2,
+        }
+    }
+
+    /// The kind of chain that stands there.
+    pub(super) const fn chain(self) -> &'static str {
+        match self {
+            Self::Prerouting | Self::Input | Self::Forward => "filter",
+            Self::Translation => "nat",
         }
     }
 }
@@ -58,6 +68,8 @@ pub(crate) enum Kind {
     Ports,
     /// Types and codes of ICMP with blocks of addresses.
     Icmp,
+    /// Cables with ports and blocks of addresses.
+    Exits,
 }
 
 impl Kind {
@@ -69,11 +81,12 @@ impl Kind {
             Self::Protocols => &[1, 4],
             Self::Ports => &[1, 2, 4],
             Self::Icmp => &[2, 4],
+            Self::Exits => &[4, 2, 4],
         }
     }
 
     pub(super) const fn has_intervals(self) -> bool {
-        matches!(self, Self::Protocols | Self::Ports | Self::Icmp)
+        matches!(self, Self::Protocols | Self::Ports | Self::Icmp | Self::Exits)
     }
 
     pub(super) const fn is_map(self) -> bool {
@@ -125,6 +138,10 @@ pub(crate) enum Step {
     AsSays(u32, String),
     /// Counts.
     Count,
+    /// Puts this into the n-th register.
+    Put(u32, Vec<u8>),
+    /// Makes the machine itself the receiver, at the port that the n-th register holds.
+    RedirectTo(u32),
     /// Tells whoever listens at a group, with a word.
     Tell(u16, &'static str),
     /// Decides.
@@ -193,6 +210,11 @@ pub(super) fn expression(message: &mut Message, step: &Step) {
         Step::NotIn(at, set) => look_up(message, *at, set, Some((5, 1))),
         Step::AsSays(at, map) => look_up(message, *at, map, Some((3, REGISTER_OF_VERDICT))),
         Step::Count => named(message, "counter", |_data| {}),
+        Step::Put(at, value) => named(message, "immediate", |data| {
+            data.number(1, REGISTER + at);
+            data.nest(2, |put| put.put(DATA_VALUE, value));
+        }),
+        Step::RedirectTo(at) => named(message, "redir", |data| data.number(1, REGISTER + at)),
         Step::Tell(group, word) => named(message, "log", |data| {
             data.put(1, &group.to_be_bytes());
             data.text(2, word);

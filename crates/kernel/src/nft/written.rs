@@ -192,7 +192,7 @@ impl Transaction {
             inner.put(HOOK_PRIORITY, &priority.to_be_bytes());
         });
         message.put(CHAIN_POLICY, &policy.code().to_be_bytes());
-        message.text(CHAIN_TYPE, "filter");
+        message.text(CHAIN_TYPE, hook.chain());
         self.messages.push(message);
     }
 

@@ -188,7 +188,7 @@ impl Chance {
         routes.retain(|part, _| !block(net.vpc).contains(part));
         let mut routes: Vec<_> = routes
             .into_iter()
-            .map(|(block, peering)| RouteNet { block: block.into(), of_list: false, peering })
+            .map(|(block, peering)| RouteNet { block: block.into(), of_list: false, peering, exit: None })
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.block.prefix_len()));
         let id = RouteTableId::from_bits(1);

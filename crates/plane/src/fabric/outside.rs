@@ -11,7 +11,7 @@ pub(crate) mod trust;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,7 +26,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use topology::net::IpNet;
+use topology::net::{IpNet, Ipv4Net};
 use topology::snapshot::rest::ClientIdentity;
 
 use self::address::Class;
@@ -34,7 +34,12 @@ use self::trust::{ExtraRoot, TlsFault};
 use super::flow::Watched;
 use super::lanes::LaneStream;
 use crate::clock;
-use crate::limits::{OUTSIDE_ADDRESSES_MAX, OUTSIDE_CONNECT_TIMEOUT, OUTSIDE_RESOLUTIONS_MAX};
+use crate::limits::{
+    DNS_FORWARDED_ADDRESSES_MAX, OUTSIDE_ADDRESSES_MAX, OUTSIDE_CONNECT_TIMEOUT, OUTSIDE_RESOLUTIONS_MAX,
+};
+
+/// The port of RFC 863, where a socket is connected to that sends nothing.
+const DISCARD: u16 = 9;
 
 /// What may be reached outside. The default reaches public addresses only, and believes the platform's roots only.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +50,8 @@ pub struct Egress {
     pub local_issuers: LocalIssuers,
     /// Roots that are believed besides the platform's (`tls.extra_roots`).
     pub extra_roots: Vec<ExtraRoot>,
+    /// Whether private networks of the kernel have ways out, where routes lead to gateways (`egress.nat`).
+    pub has_ways_out: bool,
 }
 
 /// Whether the issuers of tokens may be on this machine.
@@ -64,6 +71,8 @@ pub(crate) enum Purpose {
     Integration,
     /// Keys and discovery documents of a token's issuer.
     Issuer,
+    /// What a program reaches by a way out of its private network.
+    Exit,
 }
 
 /// Where to connect.
@@ -302,11 +311,31 @@ impl Outside {
     }
 
     fn judge(&self, address: IpAddr, purpose: Purpose) -> Result<(), Class> {
-        let Some(class) = address::class(address) else { return Ok(()) };
+        // Whoever is in a private network reaches nothing of this machine, not even past what guards it on its side to the internet.
+        let own = || (purpose == Purpose::Exit && is_own(address)).then_some(Class::Own);
+        let Some(class) = address::class(address).or_else(own) else { return Ok(()) };
         let is_local_issuer = class == Class::Loopback
             && purpose == Purpose::Issuer
             && self.egress.local_issuers == LocalIssuers::Allowed;
         if is_local_issuer || address::is_listed(&self.egress.allow, address) { Ok(()) } else { Err(class) }
+    }
+
+    /// The addresses of IPv4 that a name leads to and that may be reached.
+    pub(crate) async fn addresses(&self, name: &str, until: Instant) -> Result<Vec<IpAddr>, OutsideError> {
+        let found = self.resolve(name, until).await?;
+        let reachable = found.into_iter().filter(|address| self.judge(*address, Purpose::Exit).is_ok());
+        Ok(reachable.filter(IpAddr::is_ipv4).take(DNS_FORWARDED_ADDRESSES_MAX).collect())
+    }
+
+    /// The blocks of IPv4 that may not be reached, but for what lies in those that may be all the same.
+    pub(crate) fn blocks(&self) -> (Vec<Ipv4Net>, Vec<Ipv4Net>) {
+        let of_four = |net: &IpNet| match net {
+            IpNet::V4(net) => Some(net.trunc()),
+            IpNet::V6(_) => None,
+        };
+        let open: Vec<Ipv4Net> = self.egress.allow.iter().filter_map(of_four).collect();
+        let shut = address::blocks().filter(|block| !open.iter().any(|open| open.contains(block)));
+        (shut.collect(), open)
     }
 
     async fn resolve(&self, host: &str, until: Instant) -> Result<Vec<IpAddr>, OutsideError> {
@@ -373,6 +402,17 @@ async fn dial(addresses: &[IpAddr], port: u16, until: Instant) -> Result<TcpStre
         };
     }
     Err(last)
+}
+
+/// Whether this machine has an address itself: what it sends there it sends from there, or from its loopback. Nothing is sent to find out.
+fn is_own(address: IpAddr) -> bool {
+    let any =
+        SocketAddr::new(if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }, 0);
+    let led = UdpSocket::bind(any).and_then(|socket| {
+        socket.connect(SocketAddr::new(address, DISCARD))?;
+        socket.local_addr()
+    });
+    led.is_ok_and(|from| from.ip() == address || from.ip().is_loopback())
 }
 
 fn unresolved(host: &str, source: io::Error) -> OutsideError {

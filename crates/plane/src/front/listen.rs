@@ -1,11 +1,14 @@
 //! Accepts public connections, plain ones and those with TLS alike. The accept loop only accepts; everything else, a
 //! handshake too, happens in the connection's own task.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 use super::arrival::Arrival;
 use super::connection;
@@ -81,6 +84,31 @@ pub(crate) async fn accept_each(
             None => return,
         }
     }
+}
+
+/// Accepts until the plane drains, as many connections at a time as there are places, and has each carried for as long as this is wanted.
+pub(crate) async fn carry_each<F>(
+    ends: (Arc<Connections>, Arc<Semaphore>),
+    listener: TcpListener,
+    carry: impl Fn(TcpStream, SocketAddr) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let carried = Mutex::new(JoinSet::new());
+    accept_each(ends, listener, |stream, peer, place| {
+        let mut carried = carried.lock();
+        // Those that have ended are let go of.
+        while carried.try_join_next().is_some() {}
+        let carry = task::watched(carry(stream, peer));
+        carried.spawn(async move {
+            carry.await;
+            drop(place);
+        });
+    })
+    .await;
+    // The plane drains: those under way end by themselves, or with the process.
+    let mut carried = carried.into_inner();
+    while carried.join_next().await.is_some() {}
 }
 
 /// Serves a connection from its beginning to its end.

@@ -14,7 +14,7 @@ use topology::snapshot::balancer::AlpnPolicy;
 use topology::snapshot::logs::LogPlace;
 
 use super::Entered;
-use super::relay::Carried;
+use crate::carry::Carried;
 use crate::clock;
 use crate::front::arrival::TlsArrival;
 use crate::front::{Presented, Presents};

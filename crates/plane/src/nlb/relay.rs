@@ -3,16 +3,12 @@
 //!
 //! The client is connected already when its groups deny it: what would be silence on the wire is silence here too, and then the end.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 use topology::id::{ListenerId, Realm, TargetGroupId};
 use topology::net::Family;
@@ -24,7 +20,7 @@ use topology::verdict::End;
 use super::record::{Noting, Record, moment};
 use super::{Course, Entered, Onward, Stopped};
 use crate::alb::door::{Approach, Clients, ListenerDoor};
-use crate::clock;
+use crate::carry::{Carried, both_ways};
 use crate::fabric::dial::{self, Denial, DialError, Passage};
 use crate::fabric::outside::Stream;
 use crate::front::listen::{self, Transport};
@@ -32,8 +28,6 @@ use crate::front::tap::Tapped;
 use crate::front::watch::Connections;
 use crate::front::{Door as _, Presented, Presents, handshake};
 use crate::guard::Guard;
-use crate::limits::{RELAY_BUFFER_BYTES, RELAY_LOOK_INTERVAL};
-use crate::report::balancer_meter::Count;
 use crate::shared::Shared;
 use crate::targets::state::Standing;
 use crate::task;
@@ -255,8 +249,12 @@ async fn carry(door: &Arc<StreamDoor>, connections: &Arc<Connections>, stream: T
     // A connection may last for days: nothing of this moment's world is kept for it.
     drop(world);
     match (led, client_stream) {
-        (Some(Led::Target(target, watched)), Client::Plain(client)) => relay(client, target, (watched, &carried)).await,
-        (Some(Led::Target(target, watched)), Client::Tls(client)) => relay(*client, target, (watched, &carried)).await,
+        (Some(Led::Target(target, watched)), Client::Plain(client)) => {
+            both_ways(client, target, (watched.idle, || watched.is_over()), &carried).await
+        }
+        (Some(Led::Target(target, watched)), Client::Tls(client)) => {
+            both_ways(*client, target, (watched.idle, || watched.is_over()), &carried).await
+        }
         (Some(Led::Balancer(door)), Client::Plain(client)) => {
             let manners = door.manners(Transport::Plain);
             Box::pin(listen::serve((Arc::new(door), Arc::clone(connections)), (client, manners), peer)).await;
@@ -329,107 +327,5 @@ impl Watched {
             }
             None => stream.ends_with_registration && !stream.draining.contains(&self.target),
         }
-    }
-}
-
-/// When bytes last went by.
-struct Activity(Mutex<Instant>);
-
-impl Activity {
-    fn note(&self) {
-        *self.0.lock() = clock::now();
-    }
-
-    fn silence(&self) -> Duration {
-        clock::now().duration_since(*self.0.lock())
-    }
-}
-
-/// One way of a connection.
-#[derive(Debug, Default)]
-struct Way {
-    /// Bytes that came.
-    taken: Count,
-    /// Bytes that went on.
-    passed: Count,
-    /// What the sender ended it with, where it speaks TLS and that was an alert.
-    alert: OnceLock<u8>,
-}
-
-/// What a connection carried so far.
-#[derive(Debug, Default)]
-pub(super) struct Carried {
-    up: Way,
-    down: Way,
-}
-
-impl Carried {
-    /// Bytes from the client, and to it.
-    pub(super) fn bytes(&self) -> (u64, u64) {
-        (self.up.taken.read(), self.down.passed.read())
-    }
-
-    /// The alert that the client ended it with, if it did.
-    pub(super) fn alert(&self) -> Option<u8> {
-        self.up.alert.get().copied()
-    }
-}
-
-/// Carries bytes both ways. The end of one direction is passed on, and the other goes on; an error ends both.
-async fn relay<C>(client: C, target: Stream, (watched, carried): (Watched, &Carried))
-where
-    C: AsyncRead + AsyncWrite + Unpin + Send,
-{
-    let activity = Activity(Mutex::new(clock::now()));
-    let (client_reads, client_writes) = tokio::io::split(client);
-    let (target_reads, target_writes) = tokio::io::split(target);
-    let both = async {
-        tokio::try_join!(
-            copy(client_reads, target_writes, (&activity, &carried.up)),
-            copy(target_reads, client_writes, (&activity, &carried.down)),
-        )
-    };
-    let watching = async {
-        loop {
-            let left = watched.idle.saturating_sub(activity.silence());
-            if left.is_zero() || watched.is_over() {
-                return;
-            }
-            tokio::time::sleep(left.min(RELAY_LOOK_INTERVAL)).await;
-        }
-    };
-    tokio::select! {
-        ended = both => {
-            if let Err(error) = ended {
-                tracing::debug!(%error, target = %watched.target, "a connection broke off");
-            }
-        }
-        () = watching => {}
-    }
-}
-
-async fn copy(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    (activity, way): (&Activity, &Way),
-) -> io::Result<()> {
-    let mut buffer = vec![0; RELAY_BUFFER_BYTES];
-    let note_alert = |error: &io::Error| {
-        if let Some(alert) = handshake::alert(error) {
-            // Nothing follows one.
-            let _ = way.alert.set(alert);
-        }
-    };
-    loop {
-        let read = from.read(&mut buffer).await.inspect_err(note_alert)?;
-        activity.note();
-        way.taken.add(read as u64);
-        if read == 0 {
-            return to.shutdown().await;
-        }
-        to.write_all(&buffer[..read]).await?;
-        to.flush().await?;
-        way.passed.add(read as u64);
-        activity.note();
     }
 }

@@ -79,7 +79,9 @@ fn answered<'a>(asked: Packet<'a>, find: impl FnOnce(&str) -> Option<Found>) -> 
     match refused {
         Some(code) => *reply.rcode_mut() = code,
         None => match find(&question.qname.to_string())? {
-            Found::Nothing => *reply.rcode_mut() = RCODE::NameError,
+            // Where nobody beyond is asked there is nothing.
+            Found::Nothing | Found::Beyond => *reply.rcode_mut() = RCODE::NameError,
+            Found::Failed => *reply.rcode_mut() = RCODE::ServerFailure,
             Found::Addresses(addresses) => {
                 let wanted = addresses.into_iter().filter(|address| wants(&question, kind(*address)));
                 reply.answers.extend(wanted.map(|address| record(&question.qname, of(address))));

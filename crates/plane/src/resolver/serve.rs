@@ -10,10 +10,14 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use topology::id::{Realm, VpcId};
-use topology::names;
+use topology::names::{self, Found};
 
 use super::message::{self, Carrier};
-use crate::limits::{ACCEPT_PAUSE, DNS_CONNECTION_TIMEOUT, DNS_CONNECTIONS_MAX, DNS_QUESTION_BYTES_MAX};
+use crate::clock;
+use crate::limits::{
+    ACCEPT_PAUSE, DNS_CONNECTION_TIMEOUT, DNS_CONNECTIONS_MAX, DNS_FORWARD_TIMEOUT, DNS_FORWARDED_MAX,
+    DNS_QUESTION_BYTES_MAX,
+};
 use crate::shared::Shared;
 use crate::task;
 
@@ -34,24 +38,80 @@ impl Place {
         Self { shared, realm, vpc, turn: AtomicUsize::new(0) }
     }
 
-    fn answer(&self, question: &[u8], carrier: Carrier) -> Option<Vec<u8>> {
-        let world = self.shared.upgrade()?.world.load_full();
+    /// What private networks know of a question.
+    fn answer(&self, question: &[u8], carrier: Carrier) -> Answer {
+        let Some(shared) = self.shared.upgrade() else { return Answer::Known(None) };
+        let world = shared.world.load_full();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        message::answer(question, carrier, |name| names::find(&world.snapshot, (&self.realm, self.vpc), name, turn))
+        let mut beyond = None;
+        let answer = message::answer(question, carrier, |name| {
+            let found = names::find(&world.snapshot, (&self.realm, self.vpc), name, turn);
+            beyond = (found == Some(Found::Beyond)).then(|| name.to_owned());
+            found
+        });
+        match beyond.filter(|_| shared.config.egress.has_ways_out) {
+            Some(name) => Answer::Beyond(name),
+            None => Answer::Known(answer),
+        }
     }
+
+    /// The answer with what this machine's resolver says of a name.
+    async fn answer_beyond(&self, question: &[u8], carrier: Carrier, name: &str) -> Option<Vec<u8>> {
+        let shared = self.shared.upgrade()?;
+        let asked = shared.beyond.addresses(name, clock::now() + DNS_FORWARD_TIMEOUT).await;
+        let found = asked.map_or_else(
+            |error| {
+                tracing::debug!(%error, vpc = %self.vpc, "a name is not answered for outside");
+                Found::Failed
+            },
+            Found::Addresses,
+        );
+        message::answer(question, carrier, |_name| Some(found))
+    }
+
+    /// The answer, whoever knows it.
+    async fn answer_whole(&self, question: &[u8], carrier: Carrier) -> Option<Vec<u8>> {
+        match self.answer(question, carrier) {
+            Answer::Known(answer) => answer,
+            Answer::Beyond(name) => self.answer_beyond(question, carrier, &name).await,
+        }
+    }
+}
+
+/// What comes of a question.
+enum Answer {
+    /// This, or nothing.
+    Known(Option<Vec<u8>>),
+    /// This machine's resolver is to be asked for the name.
+    Beyond(String),
 }
 
 /// Answers on both sockets until it is dropped.
 pub(crate) async fn serve(place: Arc<Place>, (datagrams, connections): (UdpSocket, TcpListener)) {
+    let datagrams = Arc::new(datagrams);
     tokio::join!(task::watched(answer_datagrams(&place, &datagrams)), task::watched(accept(&place, &connections)));
 }
 
-async fn answer_datagrams(place: &Place, socket: &UdpSocket) {
+async fn answer_datagrams(place: &Arc<Place>, socket: &Arc<UdpSocket>) {
     // What is longer than a question is cut, and then no question.
     let mut question = [0; DNS_QUESTION_BYTES_MAX];
+    let mut forwarded = JoinSet::new();
     loop {
+        while forwarded.try_join_next().is_some() {}
         match socket.recv_from(&mut question).await {
-            Ok((length, asker)) => answer_datagram(place, socket, (&question[..length], asker)).await,
+            Ok((length, asker)) => match place.answer(&question[..length], Carrier::Datagram) {
+                Answer::Known(answer) => send(socket, answer, asker).await,
+                Answer::Beyond(name) if forwarded.len() < DNS_FORWARDED_MAX => {
+                    let (place, socket, question) =
+                        (Arc::clone(place), Arc::clone(socket), question[..length].to_vec());
+                    forwarded.spawn(task::watched(async move {
+                        send(&socket, place.answer_beyond(&question, Carrier::Datagram, &name).await, asker).await;
+                    }));
+                }
+                Answer::Beyond(_) => {
+                    tracing::debug!(%asker, "a question is left out: as many are asked outside as may be")
+                }
+            },
             // An answer to an asker who is gone comes back as an error of the next read.
             Err(error) => {
                 tracing::debug!(%error, "a question cannot be read");
@@ -61,8 +121,8 @@ async fn answer_datagrams(place: &Place, socket: &UdpSocket) {
     }
 }
 
-async fn answer_datagram(place: &Place, socket: &UdpSocket, (question, asker): (&[u8], SocketAddr)) {
-    if let Some(answer) = place.answer(question, Carrier::Datagram) {
+async fn send(socket: &UdpSocket, answer: Option<Vec<u8>>, asker: SocketAddr) {
+    if let Some(answer) = answer {
         // Who is gone asks no more, and who is not asks again.
         if let Err(error) = socket.send_to(&answer, asker).await {
             tracing::debug!(%error, %asker, "an answer cannot be sent");
@@ -103,7 +163,7 @@ async fn answer_stream(place: &Place, mut stream: TcpStream) -> io::Result<()> {
             io::Result::Ok(length)
         };
         let length = timeout(DNS_CONNECTION_TIMEOUT, asked).await??;
-        let Some(answer) = place.answer(&question[..length], Carrier::Stream) else { return Ok(()) };
+        let Some(answer) = place.answer_whole(&question[..length], Carrier::Stream).await else { return Ok(()) };
         let length = u16::try_from(answer.len()).map_err(|_| io::ErrorKind::InvalidData)?;
         let whole = [&length.to_be_bytes(), answer.as_slice()].concat();
         timeout(DNS_CONNECTION_TIMEOUT, stream.write_all(&whole)).await??;

@@ -167,6 +167,12 @@ fn blocks_are_an_array_in_the_file_and_separated_by_commas_elsewhere() {
     );
     assert_eq!(refused("egress.allow = '10.0.0.0/8'"), ["egress.allow: must be an array of strings"]);
     assert_eq!(refused("egress.allow = [1]"), ["egress.allow: must be an array of strings"]);
+    assert!(!loaded(&UpArgs::default(), &[], "").unwrap().egress_nat);
+    let flags = UpArgs { egress_nat: true, ..UpArgs::default() };
+    for (flags, text) in [(&flags, ""), (&UpArgs::default(), "egress.nat = true")] {
+        assert!(loaded(flags, &[], text).unwrap().egress_nat);
+    }
+    assert_eq!(refused("egress.nat = 'on'"), ["egress.nat: must be true or false, without quotes"]);
 }
 
 #[test]

@@ -556,6 +556,7 @@ fn plane_config(config: &Config, authority: &Arc<Development>, wired: PlaneConfi
         allow: config.egress_allow.clone(),
         local_issuers: if config.is_development() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
         extra_roots: config.extra_roots.as_deref().map_or_else(|| Ok(Vec::new()), extra_roots)?,
+        has_ways_out: config.egress_nat,
     };
     let signatures: Option<Arc<dyn SignatureJudge>> = Some(Arc::new(signed::Judge::new(config)));
     Ok(PlaneConfig {

@@ -48,7 +48,7 @@ impl Change {
         // Every table by its name: one that is added has to be given its place below.
         let RealmEstate {
             vpcs: _, subnets: _, network_acls: _, security_groups: _, security_group_rules: _, network_interfaces: _, instances: _, attachments: _, prefix_lists: _,
-            route_tables: _, vpc_peering_connections: _, flow_logs: _, agents: _,
+            route_tables: _, internet_gateways: _, nat_gateways: _, addresses: _, vpc_peering_connections: _, flow_logs: _, agents: _,
             load_balancers: _, listeners: _, listener_rules: _, target_groups: _, certificates: _, listener_sockets: _, trust_stores: _,
             trust_store_revocations: _,
             vpc_links: _, vpc_links_v1: _, domain_names: _, api_mappings: _, routing_rules: _,
@@ -57,13 +57,12 @@ impl Change {
             rest_apis: _, resources: _, models: _, request_validators: _, rest_authorizers: _, gateway_responses: _,
             rest_deployments: _, rest_stages: _,
             // Traffic reads nothing of these.
-            dhcp_options: _, internet_gateways: _, egress_only_internet_gateways: _,
-            nat_gateways: _, addresses: _, vpc_endpoints: _, documentation_parts: _, documentation_versions: _,
+            dhcp_options: _, egress_only_internet_gateways: _, vpc_endpoints: _, documentation_parts: _, documentation_versions: _,
             gateway_accounts: _, log_groups: _, agent_tokens: _,
             // What traffic reads of these does not change, and none goes while a stage has it.
             client_certificates: _,
         } = after;
-        let fabric = any!(instances vpcs subnets network_acls security_groups security_group_rules network_interfaces attachments prefix_lists route_tables vpc_peering_connections flow_logs agents);
+        let fabric = any!(instances vpcs subnets network_acls security_groups security_group_rules network_interfaces attachments prefix_lists route_tables internet_gateways nat_gateways addresses vpc_peering_connections flow_logs agents);
         Self {
             fabric,
             balancers: fabric || any!(load_balancers listeners listener_rules target_groups certificates listener_sockets trust_stores trust_store_revocations),

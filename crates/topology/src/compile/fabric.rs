@@ -16,14 +16,14 @@ use crate::resource::instance::InstanceState;
 use crate::resource::load_balancer::BalancerKind;
 use crate::resource::network_interface::InterfaceOwner;
 use crate::resource::peering::PeeringState;
-use crate::resource::routing::{RouteTable, RouteTarget};
+use crate::resource::routing::{NatGatewayState, RouteTable, RouteTarget};
 use crate::resource::security_group::{RulePeer, SecurityGroupRule};
 use crate::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry, Subnet};
 use crate::ruleset::icmp;
 use crate::snapshot::Problem;
 use crate::snapshot::fabric::{
-    Acl, AclRule, AgentPlace, BesideTcp, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet,
-    Routes, SubnetNet, VpcNet,
+    Acl, AclRule, AgentPlace, BesideTcp, Exit, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering,
+    RouteNet, Routes, SubnetNet, VpcNet,
 };
 use crate::verdict::Direction;
 
@@ -116,13 +116,34 @@ fn compiled_routes(estate: &RealmEstate, table: &RouteTable) -> Routes {
             RouteTarget::VpcPeeringConnection(id) => Some(id),
             _ => None,
         };
+        let exit = exit(estate, table.vpc, route.target);
         if let Ok(block) = route.destination.parse::<IpNet>() {
-            routes.put(RouteNet { block, of_list: false, peering });
+            routes.put(RouteNet { block, of_list: false, peering, exit });
         } else if let Some(list) = route.destination.parse().ok().and_then(|id| estate.prefix_lists.get(&id)) {
-            list.entries.iter().for_each(|entry| routes.put(RouteNet { block: entry.cidr, of_list: true, peering }));
+            let of_list = true;
+            list.entries.iter().for_each(|entry| routes.put(RouteNet { block: entry.cidr, of_list, peering, exit }));
         }
     }
     routes
+}
+
+/// The gateway that a route of a VPC leads out by, where that carries anything.
+fn exit(estate: &RealmEstate, vpc: VpcId, target: RouteTarget) -> Option<Exit> {
+    match target {
+        RouteTarget::InternetGateway(id) => {
+            estate.internet_gateways.get(&id).filter(|gateway| gateway.vpc == Some(vpc)).map(|_| Exit::Internet)
+        }
+        RouteTarget::NatGateway(id) => {
+            let gateway = estate.nat_gateways.get(&id)?;
+            let carries = gateway.state == NatGatewayState::Available && gateway.allocation.is_some();
+            carries.then_some(Exit::Nat(id, gateway.subnet))
+        }
+        RouteTarget::Local
+        | RouteTarget::EgressOnlyInternetGateway(_)
+        | RouteTarget::NetworkInterface(_)
+        | RouteTarget::VpcEndpoint(_)
+        | RouteTarget::VpcPeeringConnection(_) => None,
+    }
 }
 
 /// The rules of an ACL, by protocol.
@@ -181,6 +202,8 @@ fn compiled_list(acl: &NetworkAcl, direction: Direction) -> (Vec<AclRule>, Besid
 }
 
 fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
+    let associated = estate.addresses.values().filter_map(|address| address.association);
+    fabric.public.extend(associated.map(|(_, interface)| interface));
     let count = estate.network_interfaces.len();
     fabric.interfaces.reserve(count);
     fabric.by_address.reserve(count);
@@ -197,6 +220,10 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
         fabric.by_id.insert(interface.id, index);
         if matches!(interface.owner, InterfaceOwner::VpcLink(_) | InterfaceOwner::LoadBalancer(_)) {
             fabric.of_services.insert(index);
+        }
+        // What is placed into a subnet by Tidegate itself is launched there.
+        if subnet.map_public_ip_on_launch && interface.owner == InterfaceOwner::Attachment {
+            fabric.public.insert(interface.id);
         }
         fabric.interfaces.push(Interface {
             id: interface.id,

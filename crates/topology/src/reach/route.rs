@@ -40,7 +40,7 @@ impl RouteFix {
                 fabric.peerings.iter_mut().filter(|peering| peering.id == id).for_each(|one| one.is_active = true);
             }
             What::Route { table, block, through, .. } => {
-                let route = RouteNet { block, of_list: false, peering: Some(through) };
+                let route = RouteNet { block, of_list: false, peering: Some(through), exit: None };
                 let of_table = fabric.routes.values_mut().filter(|routes| routes.id == table);
                 of_table.for_each(|routes| Arc::make_mut(routes).put(route));
             }
@@ -71,7 +71,7 @@ impl fmt::Display for RouteFix {
 pub(super) fn missing(denial: &RouteDenial) -> Option<RouteFix> {
     let peering = denial.peering?;
     let what = if peering.is_active {
-        let wide = RouteNet { block: denial.block, of_list: true, peering: None };
+        let wide = RouteNet { block: denial.block, of_list: true, peering: None, exit: None };
         // A route that is as narrow or narrower decides before one for the whole subnet.
         let narrow = denial.deciding.filter(|route| route.block.prefix_len() >= denial.block.prefix_len());
         let RouteNet { block, of_list, .. } = narrow.unwrap_or(wide);

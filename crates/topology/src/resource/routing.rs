@@ -1,6 +1,6 @@
 //! Route tables and what routes lead to: internet gateways, NAT gateways, Elastic IP addresses, endpoints. They are records
-//! with correct life cycles; of routes those through VPC peering connections are judged, and what shadows them
-//! (`docs/differences-from-aws.md`).
+//! with correct life cycles; of routes those through VPC peering connections are judged, those to internet and NAT gateways as ways out, and what shadows
+//! either (`docs/differences-from-aws.md`).
 
 use std::net::Ipv4Addr;
 

@@ -10,7 +10,7 @@ use super::Problem;
 use super::logs::LogPlace;
 use crate::hash::Map;
 use crate::id::{
-    AgentId, FlowLogId, InstanceId, LogGroupName, NetworkAclId, NetworkInterfaceId, Realm, RouteTableId,
+    AgentId, FlowLogId, InstanceId, LogGroupName, NatGatewayId, NetworkAclId, NetworkInterfaceId, Realm, RouteTableId,
     SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId, Zone,
 };
 use crate::net::{Direction, Family, PortRange, Traffic};
@@ -237,6 +237,17 @@ pub struct RouteNet {
     pub of_list: bool,
     /// The peering connection that it leads through; `None` where it leads elsewhere.
     pub peering: Option<VpcPeeringConnectionId>,
+    /// The gateway by which it leads out; `None` where it leads elsewhere, or the gateway carries nothing.
+    pub exit: Option<Exit>,
+}
+
+/// A way out of a VPC, to the internet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The VPC's internet gateway, for interfaces with a public address.
+    Internet,
+    /// A public NAT gateway, in this subnet.
+    Nat(NatGatewayId, SubnetId),
 }
 
 /// The route table of a subnet: the routes that leave its VPC, those of the longest prefix first.
@@ -452,6 +463,8 @@ pub struct Fabric {
     pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
     /// The interfaces of links and load balancers.
     pub(crate) of_services: BTreeSet<InterfaceIndex>,
+    /// The interfaces that have a public address.
+    pub(crate) public: BTreeSet<NetworkInterfaceId>,
     /// Attachments by interface; port `None` stands for every port.
     pub(crate) attachments: Map<InterfaceIndex, Vec<(Option<u16>, ServedAt)>>,
     /// Interfaces and rules that dangle.
@@ -533,6 +546,12 @@ impl Fabric {
             |interface: &Interface| self.interface_at(interface.vpc, interface.private_ip.into()) == Some(index);
         let has_somebody = self.of_services.contains(&index) || self.attachments.contains_key(&index);
         has_somebody && self.interface(index).is_some_and(is_there)
+    }
+
+    /// Whether an interface has a public address: nothing is reached there, but it may leave by an internet gateway.
+    #[must_use]
+    pub fn has_public_address(&self, interface: NetworkInterfaceId) -> bool {
+        self.public.contains(&interface)
     }
 
     /// The ports of interfaces that programs of the host are attached to, one by one.

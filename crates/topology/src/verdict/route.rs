@@ -5,7 +5,8 @@
 //! through it into a third (VPC user guide, "Route priority"; VPC peering guide, "VPC peering limitations", 2026-11). What the receiver
 //! sends back needs a route of its own. Between VPCs that no peering connection joins there is no way, whatever their addresses.
 //!
-//! Addresses that lie in no VPC of the realm are reached without a route: gateways are records (`docs/differences-from-aws.md`).
+//! Addresses that lie in no VPC of the realm are reached without a route by whatever Tidegate itself carries (`docs/differences-from-aws.md`). What programs send there
+//! needs a way out ([`super::exit`]).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

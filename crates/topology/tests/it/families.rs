@@ -180,7 +180,12 @@ fn routes(scene: &Scene, subnet: u128, speaks: Speaks) -> Routes {
     let own = scene.routes.iter().filter(|route| route.0 == subnet);
     let peering = |leads: bool| leads.then(|| VpcPeeringConnectionId::from_bits(1));
     let mut routes: Vec<RouteNet> = own
-        .map(|(_, block, leads)| RouteNet { block: speaks.block(*block), of_list: false, peering: peering(*leads) })
+        .map(|(_, block, leads)| RouteNet {
+            block: speaks.block(*block),
+            of_list: false,
+            peering: peering(*leads),
+            exit: None,
+        })
         .collect();
     routes.sort_by_key(|route| std::cmp::Reverse(route.block.prefix_len()));
     Routes { id: RouteTableId::from_bits(subnet), routes }

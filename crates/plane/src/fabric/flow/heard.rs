@@ -10,8 +10,9 @@ use std::net::IpAddr;
 use topology::id::VpcId;
 use topology::net::Direction;
 use topology::net::Family;
-use topology::snapshot::fabric::{Fabric, InterfaceIndex};
+use topology::snapshot::fabric::{Exit, Fabric, InterfaceIndex};
 use topology::verdict::{End, Flow, Side, side};
+use topology::way;
 
 use super::{Ends, FIN, FlowBook, News, Pass, SYN, SYN_ACK, Shelf, TCP};
 
@@ -66,8 +67,14 @@ impl FlowBook {
         if from.is_none() && to.is_none() {
             return None;
         }
-        // As AWS numbers them: within the VPC, and through a peering connection of the region.
-        let path = Some(if sender.is_some() && receiver.is_some() { 1 } else { 4 });
+        // As AWS numbers them: within the VPC, which a NAT gateway is, through a peering connection of the region, and through an internet gateway.
+        let exit = sender.and_then(|sender| way::leave(fabric, sender, *way.to.ip(), way.to.port()).ok());
+        let path = Some(match exit {
+            Some(Exit::Nat(..)) => 1,
+            Some(Exit::Internet) => 8,
+            None if sender.is_some() && receiver.is_some() => 1,
+            None => 4,
+        });
         let (own, address) = (IpAddr::from(*way.from.ip()), IpAddr::from(*way.to.ip()));
         let (book, port, protocol) = (Arc::clone(self), way.to.port(), way.protocol);
         Some((Ends { book, from, to, own, seen_as: own, address, port, protocol, path }, (sender, receiver)))

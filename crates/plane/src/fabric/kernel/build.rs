@@ -21,6 +21,9 @@ use super::{Listened, Place, Progress, Work};
 /// A router's namespace, and the socket by which its rules are written.
 const DESCRIPTORS_OF_ROUTER: usize = 2;
 
+/// The namespace of its way out, and the socket there.
+const DESCRIPTORS_OF_EXIT: usize = 2;
+
 /// The sockets by which it tells of connections, and is asked of them.
 const DESCRIPTORS_OF_EARS: usize = 2;
 
@@ -81,7 +84,9 @@ struct Built {
 #[derive(Debug)]
 struct Vpc {
     network: Network,
-    _resolver: Option<Resolver>,
+    _resolver: Option<Served>,
+    /// What carries what leaves by its way out.
+    exit: Option<Served>,
     ears: Ears,
     interfaces: BTreeMap<NetworkInterfaceId, Plugged>,
     /// The networks that it is joined to.
@@ -112,11 +117,11 @@ struct Joined {
     blocks: (Vec<Ipv4Net>, Vec<Ipv4Net>),
 }
 
-/// The task that answers for the names of a VPC; it ends with its network.
+/// A task that serves sockets of a network: those of its resolver, or of its way out. It ends with the network.
 #[derive(Debug)]
-struct Resolver(JoinHandle<()>);
+struct Served(JoinHandle<()>);
 
-impl Drop for Resolver {
+impl Drop for Served {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -206,6 +211,9 @@ impl Built {
                 None => ruleset::of(fabric, net.id),
             };
             ruleset.doors.retain(has_somebody);
+            if work.exits.0.get().is_none() {
+                ruleset.seal();
+            }
             (net.id, ruleset)
         });
         let rulesets: BTreeMap<VpcId, Ruleset> = rulesets.collect();
@@ -304,6 +312,7 @@ impl Built {
                 place.insert(Vpc {
                     network,
                     _resolver,
+                    exit: None,
                     ears: Ears::Shut,
                     interfaces: BTreeMap::new(),
                     crossings: BTreeMap::new(),
@@ -315,16 +324,17 @@ impl Built {
         vpc.listen(ground, (realm, net.id, fabric), work)?;
         vpc.network.reblock(&net.cidrs)?;
         ground.left += vpc.take_away(&ruleset.doors, work)?;
-        vpc.add(&ruleset.doors, ground)
+        vpc.add(&ruleset.doors, ground)?;
+        vpc.open_or_close(ground, (realm, net.id, ruleset), work)
     }
 }
 
 /// Has somebody answer for the names of a VPC. Whether there are answers is the newest snapshot's to say.
-fn resolver(network: &mut Network, (realm, net): (&Realm, &VpcNet), work: &Work) -> Result<Option<Resolver>, Failure> {
+fn resolver(network: &mut Network, (realm, net): (&Realm, &VpcNet), work: &Work) -> Result<Option<Served>, Failure> {
     let Some((serve, address)) = work.names.0.get().zip(net.resolver_address()) else { return Ok(None) };
     let sockets = network.resolve_at(address)?;
     match serve((realm, net.id), sockets) {
-        Ok(task) => Ok(Some(Resolver(task))),
+        Ok(task) => Ok(Some(Served(task))),
         Err(error) => {
             tracing::error!(vpc = %net.id, %error, "names of a private network are not answered for");
             Ok(None)
@@ -336,7 +346,39 @@ impl Vpc {
     /// The router's and those of interfaces.
     fn descriptors(&self) -> usize {
         let ears = if let Ears::Open { .. } = self.ears { DESCRIPTORS_OF_EARS } else { 0 };
-        DESCRIPTORS_OF_ROUTER + ears + self.interfaces.len()
+        let exit = if self.exit.is_some() { DESCRIPTORS_OF_EXIT } else { 0 };
+        DESCRIPTORS_OF_ROUTER + ears + exit + self.interfaces.len()
+    }
+
+    /// Opens a way out where rules let something out, and closes one where they do not.
+    fn open_or_close(
+        &mut self,
+        ground: &mut Ground,
+        (realm, id, ruleset): (&Realm, VpcId, &Ruleset),
+        work: &Work,
+    ) -> Result<(), Refused> {
+        let wanted = work.exits.0.get().filter(|_| ruleset.has_exits());
+        match (wanted, &self.exit) {
+            (Some((beyond, serve)), None) => {
+                ground.take(DESCRIPTORS_OF_EXIT)?;
+                let opened = self.network.open_exit(beyond).inspect_err(|_| ground.left += DESCRIPTORS_OF_EXIT)?;
+                match serve((realm, id), opened) {
+                    Ok(task) => self.exit = Some(Served(task)),
+                    Err(error) => {
+                        tracing::error!(vpc = %id, %error, "nothing leaves a private network");
+                        ground.left += DESCRIPTORS_OF_EXIT;
+                        self.network.close_exit()?;
+                    }
+                }
+            }
+            (None, Some(_)) => {
+                self.network.close_exit()?;
+                ground.left += DESCRIPTORS_OF_EXIT;
+                self.exit = None;
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        Ok(())
     }
 
     /// Listens to the router where a flow log is. Where that cannot be, flow logs tell of what Tidegate itself carries.

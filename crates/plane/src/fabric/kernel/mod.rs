@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use kernel::flows::{Flows, Told};
-use kernel::{Failure, Inside, Namespace};
+use kernel::{Beyond, Failure, Inside, Namespace};
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
@@ -56,6 +56,8 @@ struct Work {
     listened: Mutex<Vec<Listened>>,
     /// Who serves resolvers.
     names: NameServer,
+    /// Who carries what leaves by ways out.
+    exits: ExitServer,
     /// Raised when a snapshot has been worked off.
     worked_off: watch::Sender<()>,
 }
@@ -79,6 +81,19 @@ struct NameServer(OnceLock<Box<ServeNames>>);
 impl fmt::Debug for NameServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NameServer")
+    }
+}
+
+/// Carries what is taken by a socket at the way out of a VPC, by a task.
+pub(crate) type ServeExit = dyn Fn((&Realm, VpcId), TcpListener) -> io::Result<JoinHandle<()>> + Send + Sync;
+
+/// Who carries what leaves; nobody does before somebody is told to, and then nothing leaves.
+#[derive(Default)]
+struct ExitServer(OnceLock<(Beyond, Box<ServeExit>)>);
+
+impl fmt::Debug for ExitServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExitServer")
     }
 }
 
@@ -149,6 +164,12 @@ impl KernelEngine {
     pub(crate) fn serve_names_by(&self, serve: Box<ServeNames>) {
         // A plane says it once, when it is made.
         let _ = self.work.names.0.set(serve);
+    }
+
+    /// Says who carries what leaves by ways out, of the networks that are made from now on; whoever says so first is heard.
+    pub(crate) fn serve_exits_by(&self, beyond: Beyond, serve: Box<ServeExit>) {
+        // A plane says it once, when it is made.
+        let _ = self.work.exits.0.set((beyond, serve));
     }
 
     /// Told when a snapshot has been worked off.

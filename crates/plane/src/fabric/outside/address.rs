@@ -7,7 +7,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use topology::net::IpNet;
+use topology::net::{IpNet, Ipv4Net};
 
 /// Why the public network does not own an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub(crate) enum Class {
     Metadata,
     /// This machine.
     Loopback,
+    /// A public address that this machine has itself.
+    Own,
     /// RFC 1918.
     Private,
     /// One link only.
@@ -42,6 +44,7 @@ impl Class {
         match self {
             Self::Metadata => "instance metadata",
             Self::Loopback => "loopback",
+            Self::Own => "this machine's own",
             Self::Private => "private",
             Self::LinkLocal => "link-local",
             Self::UniqueLocal => "unique-local",
@@ -97,6 +100,11 @@ const V6: &[(Ipv6Addr, u32, Class)] = &[
     // IETF protocol assignments, Teredo among them, which would carry an IPv4 address of the sender's choice.
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, Class::Reserved),
 ];
+
+/// The blocks of IPv4 that are not public.
+pub(super) fn blocks() -> impl Iterator<Item = Ipv4Net> {
+    V4.iter().filter_map(|(first, length, _)| Ipv4Net::new(*first, u8::try_from(*length).ok()?).ok())
+}
 
 /// The class of an address; `None` is public. Forms of IPv6 that carry an IPv4 address are judged by that address.
 pub(crate) fn class(address: IpAddr) -> Option<Class> {

@@ -157,6 +157,12 @@ async fn a_resolver_that_hangs_is_given_up() {
 }
 
 #[test]
+fn a_machine_knows_its_own_addresses() {
+    assert!(is_own("127.0.0.9".parse().unwrap()));
+    assert!(!is_own("192.0.2.1".parse().unwrap()));
+}
+
+#[test]
 fn origins_of_uris() {
     let rows = [
         ("https://Issuer.example/a", Some(origin(Scheme::Https, "issuer.example", 443))),
