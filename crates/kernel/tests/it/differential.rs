@@ -1,5 +1,5 @@
 //! The kernel and the verdict say the same of thousands of connections through random groups, rules, prefix lists, network ACLs and, between two
-//! VPCs that peering joins, routes.
+//! VPCs that peering joins, routes; and the kernel lets as many datagrams and messages through as the rules do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -11,10 +11,11 @@ use topology::id::{
 };
 use topology::net::{Direction, Family, Ipv4Net, PortRange, Traffic};
 use topology::snapshot::fabric::{
-    AclRule, BesideTcp, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes, VpcNet,
+    AclRule, BesideTcp, Fabric, Group, GroupRule, Interface, Peer, Peering, RouteNet, Routes, VpcNet,
 };
-use topology::verdict::{End, Flow, Verdict, verdict};
+use topology::verdict::{Flow, Verdict, verdict};
 
+use crate::datagrams::{ASKING, Datagrams, Sent, end, kinds, lets_through};
 use crate::world::{Begun, VPCS, Vpcs, Who, acl, block, isolated, on_one_processor, subnet};
 
 /// Interfaces with random groups; two more stand beside them that let everything through.
@@ -28,8 +29,8 @@ const GROUPS: u128 = 6;
 /// Ports that are connected to; rules begin and end at these and between them.
 const PORTS: [u16; 6] = [22, 80, 81, 443, 1024, 8080];
 /// Networks that are built, and what each goes through: its first rules, then changes of them.
-const NETWORKS: u64 = 8;
-const CHANGES: u64 = 5;
+const NETWORKS: u64 = 5;
+const CHANGES: u16 = 5;
 /// Connections that are begun before it is waited for one that is sure to arrive: their packets fit into a queue of the kernel, which
 /// holds 1,000 (`net.core.netdev_max_backlog`).
 const BATCH: usize = 300;
@@ -61,11 +62,16 @@ impl Chance {
     fn traffic(&mut self) -> Traffic {
         match self.below(12) {
             0 => Traffic::All,
-            1 => Traffic::Udp(self.ports()),
-            2 => Traffic::Icmp { kind: 8, code: -1 },
-            3 => Traffic::Other(self.one_of(&[6, 17, 47])),
+            1 => Traffic::Other(self.one_of(&[1, 6, 17, 47])),
+            2..5 => Traffic::Udp(self.ports()),
+            5..7 => self.message(),
             _ => Traffic::Tcp(self.ports()),
         }
+    }
+
+    fn message(&mut self) -> Traffic {
+        let (kind, code) = (self.one_of(&[-1, 0, 8, 8, 13]), self.one_of(&[-1, -1, 0, 3]));
+        Traffic::Icmp { kind, code: if kind < 0 { -1 } else { code } }
     }
 
     fn block(&mut self, addresses: &[Ipv4Addr]) -> Ipv4Net {
@@ -85,18 +91,18 @@ impl Chance {
 
     fn rules(&mut self, addresses: &[Ipv4Addr]) -> Vec<GroupRule> {
         let rule = |n| SecurityGroupRuleId::from_bits(u128::from(n));
-        (0..self.below(5))
+        (0..self.below(8))
             .map(|n| GroupRule { id: rule(n), traffic: self.traffic(), peer: self.peer(addresses) })
             .collect()
     }
 
     /// Rules of a list of an ACL. Most lists end with one that lets everything through, else hardly a connection could be opened.
-    fn list(&mut self, addresses: &[Ipv4Addr]) -> Vec<AclRule> {
+    fn list(&mut self, addresses: &[Ipv4Addr], numbers: fn(&mut Self) -> PortRange) -> Vec<AclRule> {
         let mut rules: Vec<_> = (1..=self.below(4) as u16)
             .map(|n| AclRule {
                 number: n * 10,
                 allows: self.below(3) == 0,
-                ports: self.ports(),
+                ports: numbers(self),
                 block: self.block(addresses).into(),
             })
             .collect();
@@ -157,12 +163,19 @@ impl Chance {
         fabric.groups.insert(group(n), Group { ingress, egress, ..Group::default() }.into());
     }
 
+    /// What a direction of an ACL says, of each protocol something else.
+    fn lists(&mut self, addresses: &[Ipv4Addr]) -> (Vec<AclRule>, BesideTcp) {
+        let kinds = |chance: &mut Self| kinds(chance.message());
+        let (udp, icmp) = (self.list(addresses, Self::ports), self.list(addresses, kinds));
+        (self.list(addresses, Self::ports), BesideTcp { udp, icmp, protocols: Vec::new() })
+    }
+
     /// Half of the subnets have an ACL that does not let everything through.
     fn wall(&mut self, start: [u8; 4], addresses: &[Ipv4Addr], fabric: &mut Fabric) {
-        let (ingress, egress) = (self.list(addresses), self.list(addresses));
+        let (ingress, egress) = (self.lists(addresses), self.lists(addresses));
         let (subnet, _) = subnet(start.into());
         let id = NetworkAclId::from_bits(1);
-        let acl = Arc::new(acl(id, (ingress, BesideTcp::default()), (egress, BesideTcp::default())));
+        let acl = Arc::new(acl(id, ingress, egress));
         match self.below(2) {
             0 => fabric.acls.insert(subnet, acl),
             _ => fabric.acls.remove(&subnet),
@@ -245,6 +258,8 @@ struct Tally {
     by_receiver: usize,
     by_acl: usize,
     by_route: usize,
+    /// Of datagrams, and of messages: those that rules stop, and those that they let through.
+    beside: [[usize; 2]; 2],
 }
 
 impl Tally {
@@ -259,25 +274,42 @@ impl Tally {
     }
 }
 
+/// Something that one interface sends another.
+#[derive(Debug, Clone, Copy)]
+enum Sending {
+    /// What begins a connection to a port.
+    Tcp(u16),
+    /// Something else.
+    Beside(Sent),
+}
+
+impl Sending {
+    fn all() -> impl Iterator<Item = Self> {
+        let messages = ASKING.into_iter().flat_map(|kind| [0, 3].map(|code| Self::Beside(Sent::Icmp(kind, code))));
+        PORTS.into_iter().flat_map(|port| [Self::Tcp(port), Self::Beside(Sent::Udp(port))]).chain(messages)
+    }
+}
+
 /// Compares a network as it is built, and after each of some changes.
 fn follow(inside: &Inside, seed: u64, tally: &mut Tally) {
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut fabric = chance.fabric();
     let mut vpc = Vpcs::build(inside, &fabric);
     let address = |to: usize, port| SocketAddrV4::new(fabric.interfaces[to].private_ip, port);
-    let ends: Vec<_> = (0..INTERFACES).flat_map(|to| PORTS.map(|port| (to, port))).chain([SURE]).collect();
-    let _listeners: Vec<_> = ends.iter().map(|(to, port)| vpc.listen(*to, address(*to, *port))).collect();
+    let ends = (0..INTERFACES).flat_map(|to| PORTS.map(|port| (to, port))).chain([SURE]);
+    let _listeners: Vec<_> = ends.map(|(to, port)| vpc.listen(to, address(to, port))).collect();
+    let mut datagrams = Datagrams::open(&vpc, &fabric, (INTERFACES, &PORTS));
     for change in 0..=CHANGES {
         if change > 0 {
             chance.change(&mut fabric);
             vpc.enforce(&fabric);
+            datagrams.begin_anew(&vpc, change);
         }
-        let compared = |from: usize, to: usize| from != to && to < INTERFACES;
-        let flows: Vec<_> = (0..INTERFACES)
-            .flat_map(|from| ends.iter().filter(move |(to, _)| compared(from, *to)).map(move |end| (from, *end)))
-            .collect();
+        let pairs = (0..INTERFACES).flat_map(|from| (0..INTERFACES).map(move |to| (from, to)));
+        let pairs = pairs.filter(|(from, to)| from != to);
+        let flows: Vec<_> = pairs.flat_map(|pair| Sending::all().map(move |sending| (pair, sending))).collect();
         for flows in flows.chunks(BATCH) {
-            send(&vpc, &fabric, flows, tally)
+            send((&vpc, &mut datagrams), &fabric, flows, tally)
                 .unwrap_or_else(|problem| panic!("seed {seed}, change {change}, {problem}"));
         }
     }
@@ -286,22 +318,48 @@ fn follow(inside: &Inside, seed: u64, tally: &mut Tally) {
 /// An interface and a port that the one before it is sure to reach.
 const SURE: (usize, u16) = (INTERFACES + 1, 1);
 
-/// Sends each of these connections, and compares what became of it.
-fn send(vpc: &Vpcs, fabric: &Fabric, flows: &[(usize, (usize, u16))], tally: &mut Tally) -> Result<(), String> {
+/// What was sent.
+enum Begins {
+    Connection(Begun),
+    Numbered(Sent, u16),
+}
+
+/// Sends each of these, and compares what became of it.
+fn send(
+    (vpc, datagrams): (&Vpcs, &mut Datagrams),
+    fabric: &Fabric,
+    flows: &[((usize, usize), Sending)],
+    tally: &mut Tally,
+) -> Result<(), String> {
     let begin = |from: usize, (to, port): (usize, u16)| {
         let address = SocketAddrV4::new(fabric.interfaces[to].private_ip, port);
         vpc.begin(from, vec![address]).pop().unwrap()
     };
-    let begun: Vec<Begun> = flows.iter().map(|(from, to)| begin(*from, *to)).collect();
+    let mut sent = |(from, to), sending| match sending {
+        Sending::Tcp(port) => Begins::Connection(begin(from, (to, port))),
+        Sending::Beside(sent) => Begins::Numbered(sent, datagrams.send((from, to), sent)),
+    };
+    let begun: Vec<Begins> = flows.iter().map(|(pair, sending)| sent(*pair, *sending)).collect();
     begin(INTERFACES, SURE).arrived();
-    for ((from, (to, port)), begun) in flows.iter().zip(begun) {
-        let end = |nth: usize| End::Interface(InterfaceIndex(u32::try_from(nth).unwrap()));
-        let said =
-            verdict(fabric, Flow { from: end(*from), to: end(*to), family: Family::Ipv4, port: *port, seen_as: None });
-        if begun.has_arrived() != matches!(said, Verdict::Allowed { .. }) {
-            return Err(format!("{from} -> {to}:{port}: {said:?} in {fabric:#?}"));
+    let numbers = datagrams.arrived();
+    for (((from, to), sending), begun) in flows.iter().zip(begun) {
+        let port = if let Sending::Tcp(port) = sending { *port } else { 0 };
+        let flow = Flow { from: end(*from), to: end(*to), family: Family::Ipv4, port, seen_as: None };
+        let (has_arrived, said) = match begun {
+            Begins::Connection(begun) => {
+                let said = verdict(fabric, flow);
+                tally.count(said);
+                (begun.has_arrived(), matches!(said, Verdict::Allowed { .. }))
+            }
+            Begins::Numbered(sent, number) => {
+                let said = lets_through(fabric, flow, sent);
+                tally.beside[usize::from(matches!(sent, Sent::Icmp(..)))][usize::from(said)] += 1;
+                (numbers.contains(&number), said)
+            }
+        };
+        if has_arrived != said {
+            return Err(format!("{from} -> {to}, {sending:?}: {said:?} in {fabric:#?}"));
         }
-        tally.count(said);
     }
     Ok(())
 }
@@ -312,10 +370,10 @@ fn compare() {
     let mut tally = Tally::default();
     (1..=NETWORKS).for_each(|seed| follow(&inside, seed, &mut tally));
     eprintln!("{tally:?}");
-    let Tally { allowed, by_sender, by_receiver, by_acl, by_route } = tally;
+    let Tally { allowed, by_sender, by_receiver, by_acl, by_route, beside } = tally;
     let all = [allowed, by_sender, by_receiver, by_acl, by_route];
     assert!(all.iter().sum::<usize>() >= 10_000, "{tally:?}");
-    assert!(all.iter().all(|some| *some >= 500), "each way is gone often: {tally:?}");
+    assert!(all.iter().chain(beside.as_flattened()).all(|some| *some >= 500), "each way is gone often: {tally:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
+mod datagrams;
 mod differential;
 mod ends;
 mod examination;
