@@ -9,6 +9,7 @@ mod descriptors;
 pub(crate) mod directory;
 #[cfg(target_os = "linux")]
 mod door;
+pub(crate) mod ends;
 mod engine;
 mod explained;
 pub(crate) mod guard;
@@ -44,13 +45,14 @@ use plane::{
     UsageKeeper,
 };
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use topology::id::Realm;
 use topology::resource::attribute::Idle;
 use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 
+pub(crate) use ends::Ends;
+use ends::{bind, bound, listener, local, optional};
 pub(crate) use engine::Chosen;
 use keeper::Keeper;
 pub(crate) use up::{configuration, log_to_stderr, up};
@@ -141,57 +143,6 @@ pub(crate) enum StartError {
     /// The system gives no thread or runtime.
     #[error("the system gives no thread: {0}")]
     Thread(std::io::Error),
-}
-
-/// Where the server is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ends {
-    /// AWS's APIs.
-    pub(crate) api: SocketAddr,
-    /// AWS's APIs with TLS, where that is served.
-    pub(crate) api_tls: Option<SocketAddr>,
-    /// Metrics and health alone, where they are.
-    pub(crate) metrics: Option<SocketAddr>,
-    /// Where requests are sent on to the listener with TLS, if anywhere.
-    pub(crate) redirect: Option<SocketAddr>,
-    /// Invoke URLs without TLS, where they are served.
-    pub(crate) public: Option<SocketAddr>,
-    /// Invoke URLs and custom domain names with TLS, where that is served.
-    pub(crate) public_tls: Option<SocketAddr>,
-    /// Where agents connect, if anywhere.
-    pub(crate) link: Option<SocketAddr>,
-}
-
-impl Ends {
-    /// The API's URL.
-    pub(crate) fn api_url(&self) -> String {
-        format!("http://{}", self.api)
-    }
-
-    /// The API's URL with TLS.
-    pub(crate) fn api_tls_url(&self) -> Option<String> {
-        self.api_tls.map(|address| format!("https://{address}"))
-    }
-
-    /// The URL of the listener of metrics.
-    pub(crate) fn metrics_url(&self) -> Option<String> {
-        self.metrics.map(|address| format!("http://{address}"))
-    }
-
-    /// The URL of the listener that sends on.
-    pub(crate) fn redirect_url(&self) -> Option<String> {
-        self.redirect.map(|address| format!("http://{address}"))
-    }
-
-    /// The public listener's URL.
-    pub(crate) fn public_url(&self) -> Option<String> {
-        self.public.map(|address| format!("http://{address}"))
-    }
-
-    /// The URL of the public listener with TLS.
-    pub(crate) fn public_tls_url(&self) -> Option<String> {
-        self.public_tls.map(|address| format!("https://{address}"))
-    }
 }
 
 /// What every request of the API port shares.
@@ -285,12 +236,7 @@ pub(crate) async fn start(config: Config, Chosen { engine, unfit }: Chosen) -> R
     let redirect = optional("listen.redirect", config.redirect).await?;
     let public = optional("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
-    let link = match config.link {
-        Some(address) => {
-            Some(bind_far(address).map_err(|source| StartError::Listen { key: "listen.link", address, source })?)
-        }
-        None => None,
-    };
+    let link = ends::far(config.link)?;
     let link_connections_max = if link.is_some() { link::of_link() } else { 0 };
     // One more for the sockets of listeners, which share it, and one for those in private networks.
     let (networks, inside) = match engine.enforcement() {
@@ -490,50 +436,6 @@ fn warn_of_problems(snapshot: &Snapshot) {
             tracing::warn!(%account, %region, id = problem.id, "the store holds something that dangles: {}", problem.text);
         }
     }
-}
-
-async fn listener(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    bind(address).map_err(|source| StartError::Listen { key, address, source })
-}
-
-/// One that may be left out.
-async fn optional(key: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
-    match address {
-        Some(address) => listener(key, address).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-/// Connections have the listener's buffers. A bounded one is seen to move while a slow client reads: one that the system lets grow to
-/// megabytes takes nothing for minutes, and then much.
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = socket(address)?;
-    socket.set_send_buffer_size(plane::limits::CLIENT_SEND_BUFFER_BYTES)?;
-    socket.bind(address)?;
-    socket.listen(plane::limits::LISTEN_BACKLOG)
-}
-
-/// For agents, which may be far: what is under way on one connection is as much as its path holds, so the system sizes the buffers.
-fn bind_far(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = socket(address)?;
-    socket.bind(address)?;
-    socket.listen(plane::limits::LISTEN_BACKLOG)
-}
-
-fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    Ok(socket)
-}
-
-/// The address that port 0 became.
-fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
-    listener.local_addr().unwrap_or(configured)
-}
-
-/// The same of one that may be left out.
-fn bound(listener: Option<&TcpListener>) -> Option<SocketAddr> {
-    listener.and_then(|listener| listener.local_addr().ok())
 }
 
 fn settings(config: &Config, ends: &Ends) -> Settings {

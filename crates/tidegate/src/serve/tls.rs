@@ -7,8 +7,8 @@ use control::certified::{Certified, CertifiedKind, Wanted};
 use plane::{Issued, Issuer};
 use tokio::net::TcpListener;
 
-use super::StartError;
 use super::limits::LEAF_DAYS;
+use super::{StartError, ends};
 use crate::ca::{Authority, AuthorityError, placeholder, self_signed};
 use crate::config::{Acme, Config};
 
@@ -16,7 +16,7 @@ use crate::config::{Acme, Config};
 /// this machine is no mistake.
 pub(super) async fn listener(config: &Config) -> Result<Option<TcpListener>, StartError> {
     let wanted = config.public_tls;
-    match super::listener("listen.public_tls", wanted.address).await {
+    match ends::listener("listen.public_tls", wanted.address).await {
         Ok(listener) => Ok(Some(listener)),
         Err(StartError::Listen { source, .. }) if !wanted.given && source.kind() == std::io::ErrorKind::AddrInUse => {
             tracing::warn!(address = %wanted.address, "the port is taken: TLS is not served; listen.public_tls names another");
