@@ -3,15 +3,20 @@ and what comes of an authority that is down, refuses, is asked too often, or for
 
 import functools
 import json
+import os
 import tempfile
 from pathlib import Path
 
 import harness
 from authority import BLOCKED, HTTP_PORT, TLS_PORT, VALID_S, Authority
+from faults import Faults
 from harness import equal
+from issuer import AUDIENCE, Issuer
 from load import Callers
 
 DAY_S = 24 * 3600
+# Calls of a whole publication, and which of them are made to fail: by hand each (EVERY=1), which takes a minute and a half.
+CALLS_MIN, EVERY = 20, int(os.environ.get("EVERY", "7"))
 
 
 @harness.once
@@ -117,8 +122,8 @@ def publish(host, *words, check=True):
     return server().tidegate(*words, check=check)
 
 
-def get(told):
-    return harness.named(told["urls"][0] + "orders", authority().root())
+def get(told, **options):
+    return harness.named(told["urls"][0] + "orders", authority().root(), **options)
 
 
 def arns():
@@ -192,6 +197,42 @@ def test_a_published_service_changes_to_a_certificate_by_acme_and_back_and_a_ref
     equal(len(arns() - before), 1, "the one by ACME is gone")
     server().tidegate("unpublish", host)
     equal(arns(), before, "nothing is left")
+
+
+def test_a_service_with_tokens_rates_and_keys_is_changed_in_place_and_no_request_fails():
+    host, issuer, before = "shop.example.com", Issuer(), arns()
+    tokens = ["--jwt-issuer", issuer.url, "--audience", AUDIENCE, "--scope", "read"]
+    told = publish(host, *tokens, "--rate", "500", "--burst", "400").json
+    bearer = {"Authorization": f"Bearer {issuer.token()}"}
+    equal((get(told).status, get(told, headers=bearer).status), (401, 200))
+    with Callers(lambda: get(told, headers=bearer)):
+        for more in (["--rate", "600", "--burst", "500"], ["--rate", "600", "--burst", "500", "--cors", "https://app.example.com"]):
+            equal(publish(host, *tokens, *more).json["api"], told["api"])
+    keyed = publish(host, "--api-key", "--rate", "500", "--burst", "400").json
+    key = {"x-api-key": keyed["api_key"]}
+    equal((get(keyed).status, get(keyed, headers=key).status), (403, 200))
+    with Callers(lambda: get(keyed, headers=key)):
+        publish(host, "--api-key", "--rate", "600", "--burst", "500")
+    equal(len(arns() - before), 1, "one certificate all the while")
+    server().tidegate("unpublish", host)
+    equal(arns(), before)
+    issuer.down()
+
+
+def test_a_fault_at_any_call_leaves_nothing_of_a_new_one():
+    faults, before, failed = Faults(server()), arns(), []
+    words = [harness.binary(), "publish", "faulty.example.com", "--to", backend().address, "--acme", "--output", "json"]
+    for at in range(1, 60, EVERY):
+        faults.fail(at)
+        outcome = harness.command(words, server().env() | {"TIDEGATE_API": faults.api}, check=False)
+        if outcome.returncode == 0:
+            break
+        equal((outcome.returncode, outcome.stdout), (1, ""), outcome.stderr)
+        equal((arns(), server().tidegate("published", "--output", "json").json["published"]), (before, []), f"a fault at call {at}")
+        failed.append(at)
+    assert failed[-1] >= CALLS_MIN, failed
+    server().tidegate("unpublish", "faulty.example.com")
+    faults.close()
 
 
 def test_an_authority_that_is_down_is_asked_again_and_a_new_service_leaves_nothing():

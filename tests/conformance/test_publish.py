@@ -2,15 +2,12 @@
 every call that may fail, and gone without a trace."""
 
 import contextlib
-import http.client
 import json
 import tempfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import harness
+from faults import Faults
 from harness import equal
 from issuer import AUDIENCE, Issuer
 from load import Callers
@@ -281,60 +278,17 @@ def test_gateway_mode_takes_signed_calls_and_a_certificate_of_one_s_own():
         server.close()
 
 
-class Faults:
-    """A way to the server on which one call that is counted is answered with 500, and does not reach it."""
-
-    def __init__(self, server):
-        faults = self
-        self.count, self.at = 0, None
-        where = urlsplit(server.api)
-
-        class Pass(BaseHTTPRequestHandler):
-            def answer(self):
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                reads = self.command == "GET" or b"Action=Describe" in body or self.path.startswith("/_tidegate/status")
-                faults.count += not reads
-                if not reads and faults.count == faults.at:
-                    return self.reply(500, {"x-amzn-errortype": "InternalFailure"}, b'{"message": "made to fail"}')
-                onward = http.client.HTTPConnection(where.hostname, where.port, timeout=harness.REQUEST_S)
-                onward.request(self.command, self.path, body, dict(self.headers))
-                answer = onward.getresponse()
-                kept = {k: v for k, v in answer.getheaders() if k.lower() in ("content-type", "x-amzn-errortype")}
-                self.reply(answer.status, kept, answer.read())
-                onward.close()
-
-            def reply(self, status, headers, body):
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
-
-            def log_message(self, format, *args):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Pass)
-        self.server.daemon_threads = True
-        self.api = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    def publish(self, at, *words, **options):
-        self.count, self.at = 0, at
-        return publish(*words, check=False, api=self.api, **options)
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+def with_fault(faults, at, *words, **options):
+    """A publication whose call of this number fails."""
+    faults.fail(at)
+    return publish(*words, check=False, api=faults.api, **options)
 
 
 def test_a_fault_at_any_call_leaves_nothing_of_a_new_one():
     faults, before = Faults(harness.server()), estate()
     failed = 0
     for at in range(1, 60):
-        outcome = faults.publish(at)
+        outcome = with_fault(faults, at)
         if outcome.returncode == 0:
             break
         equal((outcome.returncode, outcome.stdout), (1, ""), outcome.stderr)
@@ -364,7 +318,7 @@ def test_a_fault_at_any_call_leaves_the_old_one_as_it_was():
     wanted = ["--cors", "https://new.example", "--health", "/h", "--rate", "7", "--burst", "7"]
     for kind in (wanted, ["--api-key"]):
         for at in range(1, 30):
-            outcome = faults.publish(at, *kind, to=other.address)
+            outcome = with_fault(faults, at, *kind, to=other.address)
             if outcome.returncode == 0:
                 break
             assert "stays as it was" in outcome.stderr, (at, outcome.stderr)
