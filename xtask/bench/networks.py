@@ -107,7 +107,10 @@ def rule():
         try:
             receiver.stdout.readline()
             sender = inside(client, SENDER, here, str(PORT))
-            taken = {"from the call": [], "from its reply": []}
+            taken = {"from the call": [], "from its request": [], "from its reply": []}
+            # What the client makes of a call before it sends a byte is none of the server's time.
+            sent = []
+            ec2.meta.events.register("before-send.ec2.AuthorizeSecurityGroupIngress", lambda **_: sent.append(time.monotonic()))
             one = {"IpProtocol": "udp", "FromPort": PORT, "ToPort": PORT, "IpRanges": [{"CidrIp": f"{client}/32"}]}
             for turn in range(ROUNDS):
                 group = {"GroupId": groups[0], "IpPermissions": [one]}
@@ -120,6 +123,7 @@ def rule():
                 came = float(receiver.stdout.readline())
                 ec2.revoke_security_group_ingress(**group)
                 taken["from the call"].append(came - called)
+                taken["from its request"].append(came - sent[-1])
                 taken["from its reply"].append(came - replied)
         finally:
             for process in (receiver, sender):

@@ -4,6 +4,7 @@ what a connection makes of a window that it had before it was idle.
 The path is a program between two TUN devices, one here and one in a namespace that is the private host: what the kernel's netem does where it is built in. It is run by hand, as
 root, in a network namespace of its own, with the packages of tests/requirements.txt:
 `unshare --net sh -c 'ip link set lo up && exec python xtask/bench/wan.py'`; TIDEGATE_BIN names another binary than the debug build.
+Congestion control is that of most machines, cubic; CONGESTION names another, and KEEP=1 has both ends keep windows over silence.
 Losses are drawn from a seed: the same for both ways of going. A round trip is twice the delay.
 """
 
@@ -70,6 +71,14 @@ def ip(*words, inside=False):
     subprocess.run([*(["ip", "netns", "exec", SPACE] if inside else []), "ip", *words], check=True)
 
 
+def settle(inside=False):
+    """How TCP of a namespace behaves."""
+    wanted = {"tcp_congestion_control": os.environ.get("CONGESTION", "cubic"), "tcp_slow_start_after_idle": "0" if os.environ.get("KEEP") else "1"}
+    for name, value in wanted.items():
+        words = ["sh", "-c", f"echo {value} > /proc/sys/net/ipv4/{name}"]
+        subprocess.run([*(["ip", "netns", "exec", SPACE] if inside else []), *words], check=True)
+
+
 def tun(name):
     """A device of the namespace that the thread is in."""
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
@@ -118,6 +127,8 @@ class Carried:
         ip("link", "set", "far", "up")
         for words in (("link", "set", "lo", "up"), ("address", "add", f"{THERE}/30", "dev", "far"), ("link", "set", "far", "up"), ("address", "add", f"{TARGET}/32", "dev", "lo")):
             ip(*words, inside=True)
+        settle()
+        settle(inside=True)
         self.told, told = os.pipe()[::-1]
         self.process = os.fork()
         if not self.process:

@@ -32,6 +32,11 @@ impl Step {
         Self { name: name.to_owned(), ok: true, detail, remedy: None }
     }
 
+    /// One that goes, and what would make it better.
+    pub(crate) fn better(name: &str, detail: String, remedy: &str) -> Self {
+        Self { remedy: Some(remedy.to_owned()), ..Self::good(name, detail) }
+    }
+
     /// One that failed, and what mends it.
     pub(crate) fn failed(name: &str, detail: String, remedy: &str) -> Self {
         Self { name: name.to_owned(), ok: false, detail, remedy: Some(remedy.to_owned()) }

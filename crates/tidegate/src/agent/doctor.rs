@@ -45,7 +45,26 @@ async fn examine(directory: &Path) -> Vec<Step> {
     for gateway in &said.gateways {
         reach(&identity, gateway, &mut steps).await;
     }
+    steps.extend(silence());
     steps
+}
+
+/// What this machine makes of a connection that was idle; `None` where it does not tell.
+fn silence() -> Option<Step> {
+    let of = |setting: &str| std::fs::read_to_string(format!("/proc/sys/net/ipv4/{setting}")).ok();
+    Some(after_silence(of("tcp_slow_start_after_idle")?.trim(), of("tcp_congestion_control")?.trim()))
+}
+
+/// The pool keeps connections that are idle most of the time. Linux forgets what their path held, unless it is told not to or its congestion control
+/// finds out anew by itself (tcp(7), tcp_slow_start_after_idle; tcp_input.c asks `cong_control` first, 2026-11).
+fn after_silence(slow_start: &str, congestion: &str) -> Step {
+    let keeps = slow_start == "0" || congestion.starts_with("bbr");
+    if keeps {
+        return Step::good("silence", "connections keep what their path holds while they are idle".to_owned());
+    }
+    let detail = "connections forget what their path holds while they are idle: on a far path bodies of more than some packets begin slowly";
+    let remedy = "sysctl -w net.ipv4.tcp_slow_start_after_idle=0, here and at the gateway";
+    Step::better("silence", detail.to_owned(), remedy)
 }
 
 /// Whether the certificate is in its time, by this machine's clock.
@@ -132,5 +151,21 @@ fn told(error: &io::Error) -> (String, &'static str) {
             (format!("the gateway refuses this agent's certificate ({alert:?})"), "enrol the agent again")
         }
         _ => (error.to_string(), "something in between ends this connection: let TLS 1.3 pass untouched"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_that_are_forgotten_are_told_of() {
+        for (slow_start, congestion, advice) in
+            [("1", "cubic", true), ("1", "reno", true), ("0", "cubic", false), ("1", "bbr", false)]
+        {
+            let told = serde_json::to_string(&after_silence(slow_start, congestion)).unwrap();
+            assert!(told.contains("\"ok\":true"), "{told}");
+            assert_eq!(told.contains("sysctl -w"), advice, "{slow_start} {congestion}: {told}");
+        }
     }
 }
