@@ -32,6 +32,7 @@ def on_files(files, config):
     made = Files([file for file in files if file.src_dir != config.docs_dir])
     listed = set(re.findall(r"[\w/-]+\.md", (Path(config.config_file_path)).read_text()))
     beside = {path for page in pages() for path in linked(page)}
+    beside.add(Path(__file__).with_name("wide.css").relative_to(ROOT))
     for path in [*pages(), *sorted(beside)]:
         # A decision is reached from the list of all.
         is_listed = path.suffix != ".md" or str(path) in listed
