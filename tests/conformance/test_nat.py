@@ -327,5 +327,76 @@ def test_without_the_setting_nothing_leaves():
     equal(scene.get(), NO_WAY)
 
 
+# Reads until the other end has said all, then answers with so many bytes and goes.
+LATE = """import socketserver, sys
+class Late(socketserver.BaseRequestHandler):
+    def handle(self):
+        while self.request.recv(4096):
+            pass
+        self.request.sendall(b"x" * int(sys.argv[2]))
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+server = Server((sys.argv[1], 82), Late)
+print("serves", flush=True)
+server.serve_forever()
+"""
+# Says all that it has to say, and counts what comes back.
+COUNTS = """import socket, sys
+with socket.create_connection((sys.argv[1], 82), 20) as one:
+    one.sendall(b"?")
+    one.shutdown(socket.SHUT_WR)
+    count = 0
+    while part := one.recv(65536):
+        count += len(part)
+print(count)
+"""
+MUCH = 6_000_000
+
+
+def test_who_has_said_all_gets_the_whole_answer():
+    scene = of_root()
+    scene.answers()
+    late = subprocess.Popen(world().within(PYTHON, "-c", LATE, PUBLIC, str(MUCH)), stdout=subprocess.PIPE, text=True)
+    try:
+        equal(late.stdout.readline(), "serves\n")
+        for _ in range(4):
+            told = scene.program("private").exec(PYTHON, "-c", COUNTS, PUBLIC)
+            equal(told.stdout.strip(), str(MUCH), told.stderr)
+    finally:
+        late.kill()
+        late.wait()
+
+
+def test_the_gateway_of_another_vpc_is_none():
+    scene = of_root()
+    other = scene.ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    table = scene.ec2.create_route_table(VpcId=other)["RouteTable"]["RouteTableId"]
+    call = scene.ec2.create_route
+    harness.refused("InvalidParameterValue", call, RouteTableId=table, **WAY_OUT, NatGatewayId=scene.nat, text="belong to different networks")
+
+
+def test_a_peered_vpc_is_reached_whatever_is_shut_beyond():
+    scene = of_root()
+    scene.answers()
+    ec2, block = scene.ec2, "192.168.0.0/16"
+    other = ec2.create_vpc(CidrBlock=block)["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=other, CidrBlock="192.168.1.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="peer", Description="-", VpcId=other)["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+    peering = ec2.create_vpc_peering_connection(VpcId=scene.vpc, PeerVpcId=other)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    [main] = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [other]}])["RouteTables"]
+    for table, to in ((scene.tables["private"], block), (main["RouteTableId"], "10.0.0.0/16")):
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock=to, VpcPeeringConnectionId=peering)
+    peer = Inside(scene, subnet, "192.168.1.10", group, scene.served)
+    atexit.register(peer.end)
+    reached = lambda: scene.program("private").curl(f"http://192.168.1.10:{PORT}/hello")[0] == 0
+    until("the peer is reached, with a way out", reached, 20)
+    with scene.without_route("private"):
+        until("and without", reached, 20)
+    until("and with it again", reached, 20)
+    scene.answers()
+
+
 harness.isolate("--mount")
 harness.main()

@@ -16,6 +16,8 @@ EXPLAINED_MAX = 3
 _refused = deque(maxlen=EXPLAINED_MAX)
 _server = None
 TRACES = "--tidegate-traces"
+# Characters of a test's name in that of a file; the whole name is in it.
+NAME_MAX = 150
 
 
 def pytest_addoption(parser):
@@ -134,5 +136,5 @@ def pytest_runtest_makereport(item, call):
 def _keep(directory, test, id):
     """Writes what is told of a request into a file that is named by the test and the request's id."""
     directory.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{test}.{id}").strip("-")
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", test)[:NAME_MAX].strip("-") + "." + re.sub(r"[^A-Za-z0-9_-]+", "", id)
     (directory / f"{name}.json").write_text(json.dumps({"test": test, **_server.explain(id)}, indent=2) + "\n")

@@ -44,7 +44,10 @@ const ADDRESS_LOCAL: u16 = 2;
 const ROUTE_TO: u16 = 1;
 const ROUTE_LINK: u16 = 4;
 const ROUTE_GATEWAY: u16 = 5;
+const ROUTE_PRIORITY: u16 = 6;
 const ROUTE_SOURCE: u16 = 7;
+/// The metric of routes that stand behind every other of the same block.
+const LAST: u32 = 1024;
 
 /// `IF_OPER_UP`.
 const IN_OPERATION: u8 = 6;
@@ -220,6 +223,15 @@ impl Leads {
 
 /// Adds the route of a block, in the namespace that the socket is of. One that is there already is one.
 pub(crate) fn lead(netlink: &mut Netlink, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
+    lead_at(netlink, block, (leads, 0))
+}
+
+/// The same of a route that stands behind every other of the same block, whichever came first.
+pub(crate) fn lead_last(netlink: &mut Netlink, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
+    lead_at(netlink, block, (leads, LAST))
+}
+
+fn lead_at(netlink: &mut Netlink, block: Ipv4Net, (leads, metric): (Leads, u32)) -> Result<(), Failure> {
     let flags = if let Leads::Out { .. } = leads { ON_LINK } else { 0 };
     let scope = if let Leads::By(_) = leads { SCOPE_LINK } else { SCOPE_EVERYWHERE };
     let mut message = route(NEW_ROUTE, block, (scope, leads.kind()), flags);
@@ -231,7 +243,17 @@ pub(crate) fn lead(netlink: &mut Netlink, block: Ipv4Net, leads: Leads) -> Resul
         message.put(ROUTE_GATEWAY, &gateway.octets());
         message.put(ROUTE_SOURCE, &address.octets());
     }
+    if metric > 0 {
+        message.put(ROUTE_PRIORITY, &metric.to_ne_bytes());
+    }
     netlink.carry_out(message, "add a route").or_else(|failure| failure.unless(Errno::EXIST))
+}
+
+/// Takes a route away that stands behind every other. One that is gone already is gone.
+pub(crate) fn lead_last_no_more(netlink: &mut Netlink, block: Ipv4Net, leads: Leads) -> Result<(), Failure> {
+    let mut message = route(REMOVE_ROUTE, block, (SCOPE_EVERYWHERE, leads.kind()), 0);
+    message.put(ROUTE_PRIORITY, &LAST.to_ne_bytes());
+    netlink.carry_out(message, "take a route away").or_else(|failure| failure.unless(Errno::SRCH))
 }
 
 /// Takes it away. One that is gone already is gone.

@@ -25,6 +25,8 @@ const TRANSLATION: i32 = -100;
 pub(crate) struct Exit {
     /// Its cable in the router.
     pub(crate) cable: CableNumber,
+    /// Blocks that the router swallows for as long as it is there, but for what is led elsewhere.
+    pub(crate) shut: Vec<Ipv4Net>,
     _own: Namespace,
 }
 
@@ -46,14 +48,15 @@ pub(crate) fn open(
     let own = Namespace::new()?;
     let other = own.clone();
     inside.run(router, move || cable::pair(&mut Netlink::route()?, cable, (Far::Interface, &other)))??;
-    let exit = Exit { cable, _own: own.clone() };
+    let exit = Exit { cable, shut: beyond.shut.clone(), _own: own.clone() };
     let listener = inside.run(&own, take).and_then(|taken| taken);
     let Beyond { shut, open } = beyond.clone();
     let led = listener.and_then(|listener| {
         let led = move || {
             let mut router = Netlink::route()?;
             cable::up_at(&mut router, cable)?;
-            let mut lead = |block, leads| cable::lead(&mut router, block, leads);
+            // What is led into another VPC is led there, even if the block is the same.
+            let mut lead = |block, leads| cable::lead_last(&mut router, block, leads);
             shut.into_iter().try_for_each(|block| lead(block, Leads::Swallowed))?;
             open.into_iter().chain([Ipv4Net::default()]).try_for_each(|block| lead(block, Leads::By(cable)))
         };
@@ -63,9 +66,19 @@ pub(crate) fn open(
         Ok(listener) => Ok((exit, listener)),
         Err(failure) => {
             inside.run(router, move || cable::cut(&mut Netlink::route()?, cable))??;
+            open_again(inside, router, exit.shut)?;
             Err(failure)
         }
     }
+}
+
+/// Has the router swallow these no more.
+pub(crate) fn open_again(inside: &Inside, router: &Namespace, shut: Vec<Ipv4Net>) -> Result<(), Failure> {
+    let opened = move || {
+        let mut router = Netlink::route()?;
+        shut.into_iter().try_for_each(|block| cable::lead_last_no_more(&mut router, block, Leads::Swallowed))
+    };
+    inside.run(router, opened)?
 }
 
 /// Furnishes the namespace that this runs in.

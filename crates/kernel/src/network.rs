@@ -325,8 +325,10 @@ impl Network {
     /// # Errors
     /// What the kernel answers.
     pub fn close_exit(&mut self) -> Result<(), Failure> {
-        if let Some(Exit { cable, .. }) = self.exit {
+        if let Some(Exit { cable, shut, .. }) = &self.exit {
+            let (cable, shut) = (*cable, shut.clone());
             self.cut(cable)?;
+            exit::open_again(&self.inside, &self.router, shut)?;
             self.exit = None;
         }
         Ok(())

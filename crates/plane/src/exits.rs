@@ -20,10 +20,10 @@ use topology::way;
 
 use crate::carry::{Carried, both_ways};
 use crate::fabric::kernel::KernelEngine;
-use crate::fabric::outside::{Origin, Purpose, Scheme};
+use crate::fabric::outside::{Origin, Purpose, Scheme, Stream};
 use crate::front::listen;
 use crate::front::watch::Connections;
-use crate::limits::{EXIT_CONNECTIONS_PER_INTERFACE_MAX, EXIT_IDLE_TIMEOUT, OUTSIDE_CONNECT_TIMEOUT};
+use crate::limits::{EXIT_CONNECTIONS_PER_INTERFACE_MAX, EXIT_IDLE_TIMEOUT, EXIT_SHARE, OUTSIDE_CONNECT_TIMEOUT};
 use crate::shared::Shared;
 use crate::task;
 
@@ -36,6 +36,8 @@ struct WayOut {
     vpc: VpcId,
     /// Connections of each interface.
     open: Mutex<HashMap<NetworkInterfaceId, usize>>,
+    /// How many they may be together: what others have is not taken from them.
+    most: usize,
 }
 
 /// One of an interface's connections.
@@ -56,6 +58,9 @@ impl Drop for Place<'_> {
     }
 }
 
+/// Who connects from where, the connection outside, and its place.
+type Reached<'w> = (Arc<Shared>, Ipv4Addr, NetworkInterfaceId, Stream, Place<'w>);
+
 /// Has the ways out of the engine's networks carried, if the configuration has any.
 pub(crate) fn serve(engine: &KernelEngine, handle: &Handle, (shared, connections): (&Arc<Shared>, &Arc<Connections>)) {
     if !shared.config.egress.has_ways_out {
@@ -63,13 +68,14 @@ pub(crate) fn serve(engine: &KernelEngine, handle: &Handle, (shared, connections
     }
     let (shut, open) = shared.beyond.blocks();
     let beyond = Beyond { shut, open };
-    let places = Arc::new(Semaphore::new(shared.config.client_connections_max()));
+    let all = shared.config.client_connections_max();
+    let (places, most) = (Arc::new(Semaphore::new(all)), (all / EXIT_SHARE).max(1));
     let (handle, shared, connections) = (handle.clone(), Arc::downgrade(shared), Arc::clone(connections));
     let serve = move |(realm, vpc): (&Realm, VpcId), listener| {
         let _entered = handle.enter();
         let listener = TcpListener::from_std(listener)?;
-        let open = Mutex::default();
-        let way_out = Arc::new(WayOut { shared: Weak::clone(&shared), realm: realm.clone(), vpc, open });
+        let (shared, realm) = (Weak::clone(&shared), realm.clone());
+        let way_out = Arc::new(WayOut { shared, realm, vpc, open: Mutex::default(), most });
         let ends = (Arc::clone(&connections), Arc::clone(&places));
         let take = move |client, peer| Arc::clone(&way_out).take(client, peer);
         Ok(handle.spawn(task::watched(listen::carry_each(ends, listener, take))))
@@ -85,21 +91,32 @@ impl WayOut {
     }
 
     async fn carry(&self, client: TcpStream, peer: SocketAddr) -> io::Result<()> {
-        // Until it is carried, whoever sees the end of it sees that it was cut.
-        client.set_zero_linger()?;
-        let to = kernel::meant_for(&client)?;
+        let (shared, address, interface, outside, _place) = match self.reach(&client, peer).await {
+            Ok(reached) => reached,
+            Err(error) => {
+                // Whoever sees the end of it sees that it was cut.
+                client.set_zero_linger()?;
+                return Err(error);
+            }
+        };
+        let is_over = || self.interface(&shared, address) != Some(interface);
+        both_ways(client, outside, (EXIT_IDLE_TIMEOUT, is_over), &Carried::default()).await;
+        Ok(())
+    }
+
+    /// Judges a connection, and connects to whom it was meant for.
+    async fn reach(&self, client: &TcpStream, peer: SocketAddr) -> io::Result<Reached<'_>> {
+        let to = kernel::meant_for(client)?;
         let IpAddr::V4(address) = peer.ip() else { return Err(gone()) };
         let shared = self.shared.upgrade().ok_or_else(gone)?;
         let (interface, exit) = self.judge(&shared, address, to)?;
-        let _place = self.place(interface)?;
+        let place = self.place(interface)?;
         let host = to.ip().to_string();
         let origin = Origin { scheme: Scheme::Http, host, port: to.port(), identity: None };
         let outside = shared.beyond.connect(&origin, Purpose::Exit, OUTSIDE_CONNECT_TIMEOUT).await;
         let outside = outside.map_err(io::Error::other)?;
         tracing::debug!(%interface, %to, ?exit, "a connection leaves its private network");
-        let is_over = || self.interface(&shared, address) != Some(interface);
-        both_ways(client, outside, (EXIT_IDLE_TIMEOUT, is_over), &Carried::default()).await;
-        Ok(())
+        Ok((shared, address, interface, outside, place))
     }
 
     /// Judges it by the newest snapshot.
@@ -123,6 +140,9 @@ impl WayOut {
 
     fn place(&self, interface: NetworkInterfaceId) -> io::Result<Place<'_>> {
         let mut open = self.open.lock();
+        if open.values().sum::<usize>() >= self.most {
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the VPC has as many connections as it may"));
+        }
         let count = open.entry(interface).or_default();
         if *count >= EXIT_CONNECTIONS_PER_INTERFACE_MAX {
             return Err(io::Error::new(

@@ -484,12 +484,16 @@ pub const RELAY_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections that one interface of a private network of the kernel may have outside at a time: 1,024. Ours. Above: the next one is cut.
 pub const EXIT_CONNECTIONS_PER_INTERFACE_MAX: usize = 1024;
 
+/// Which part of all connections by ways out one VPC may have at a time: a quarter. Ours. Above: the next one is cut.
+pub const EXIT_SHARE: usize = 4;
+
 /// How long a connection by a way out of a private network may carry nothing: 350 s, as of a NAT gateway (VPC user guide, "NAT gateway basics",
 /// 2026-11). Above: it is cut.
 pub const EXIT_IDLE_TIMEOUT: Duration = Duration::from_secs(350);
 
-/// Questions of one VPC's resolver that are asked outside at a time, of those that came in datagrams: 32. Ours. Above: no answer, and whoever asks asks again.
-pub const DNS_FORWARDED_MAX: usize = 32;
+/// Questions of one VPC's resolver that are asked outside at a time: 8, a quarter of all resolutions. Ours. Above: no answer by a datagram, so that whoever asks
+/// asks again, and `SERVFAIL` by a connection.
+pub const DNS_FORWARDED_MAX: usize = 8;
 
 /// How long the machine's resolver may take for a question of a private network: 4 s. Ours, less than resolvers wait. Above: `SERVFAIL`.
 pub const DNS_FORWARD_TIMEOUT: Duration = Duration::from_secs(4);

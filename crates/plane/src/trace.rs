@@ -201,9 +201,16 @@ impl TraceRing {
     /// The newest traces, the newest first.
     #[must_use]
     pub fn newest(&self, count: usize) -> Vec<Trace> {
+        self.newest_of(count, |_| true)
+    }
+
+    /// The newest of those that somebody is shown, the newest first.
+    #[must_use]
+    pub fn newest_of(&self, count: usize, is_shown: impl Fn(&Trace) -> bool) -> Vec<Trace> {
         let next = self.next.load(Ordering::Relaxed);
         let places = (1..=self.slots.len()).map(|back| next.wrapping_sub(back) % self.slots.len());
-        places.filter_map(|place| self.slots[place].lock().as_ref().map(|record| record.trace())).take(count).collect()
+        let kept = places.filter_map(|place| self.slots[place].lock().as_ref().map(|record| record.trace()));
+        kept.filter(is_shown).take(count).collect()
     }
 
     /// Notes on a kept trace that the answer broke off.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use topology::id::{Realm, VpcId};
@@ -30,12 +31,14 @@ pub(crate) struct Place {
     vpc: VpcId,
     /// How many questions there were.
     turn: AtomicUsize,
+    /// Places for those that are asked outside, however they came.
+    outside: Semaphore,
 }
 
 impl Place {
     /// The names of a VPC.
     pub(crate) fn new(shared: Weak<Shared>, realm: Realm, vpc: VpcId) -> Self {
-        Self { shared, realm, vpc, turn: AtomicUsize::new(0) }
+        Self { shared, realm, vpc, turn: AtomicUsize::new(0), outside: Semaphore::new(DNS_FORWARDED_MAX) }
     }
 
     /// What private networks know of a question.
@@ -58,6 +61,11 @@ impl Place {
     /// The answer with what this machine's resolver says of a name.
     async fn answer_beyond(&self, question: &[u8], carrier: Carrier, name: &str) -> Option<Vec<u8>> {
         let shared = self.shared.upgrade()?;
+        // Others' names are resolved by the same machine.
+        let Ok(_place) = self.outside.try_acquire() else {
+            tracing::debug!(vpc = %self.vpc, "a name is not asked for outside: as many are as may be");
+            return message::answer(question, carrier, |_name| Some(Found::Failed));
+        };
         let asked = shared.beyond.addresses(name, clock::now() + DNS_FORWARD_TIMEOUT).await;
         let found = asked.map_or_else(
             |error| {

@@ -62,8 +62,8 @@ fn made() -> Option<Made> {
 /// The newest requests that the caller may see.
 pub(super) fn requests(state: &State, owner: &Owner) -> Answer {
     let snapshot = state.plane.snapshot();
-    let newest = state.plane.traces().newest(REQUESTS_TOLD_MAX);
-    let told: Vec<Value> = newest.iter().filter(|trace| owner.may_see(&snapshot, trace)).map(told).collect();
+    let newest = state.plane.traces().newest_of(REQUESTS_TOLD_MAX, |trace| owner.may_see(&snapshot, trace));
+    let told: Vec<Value> = newest.iter().map(told).collect();
     answer::json(StatusCode::OK, &json!({ "requests": told }))
 }
 

@@ -135,7 +135,9 @@ fn exit(estate: &RealmEstate, vpc: VpcId, target: RouteTarget) -> Option<Exit> {
         }
         RouteTarget::NatGateway(id) => {
             let gateway = estate.nat_gateways.get(&id)?;
-            let carries = gateway.state == NatGatewayState::Available && gateway.allocation.is_some();
+            // That of another VPC is not reached.
+            let carries =
+                gateway.vpc == vpc && gateway.state == NatGatewayState::Available && gateway.allocation.is_some();
             carries.then_some(Exit::Nat(id, gateway.subnet))
         }
         RouteTarget::Local

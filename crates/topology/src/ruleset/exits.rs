@@ -1,14 +1,15 @@
 //! What leaves a VPC by a way out, as areas: compiled by asking [`exit`] for each piece between two borders.
 
-use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::area::{Area, Span, apart, pieces};
 use super::ipv4;
-use crate::id::{SubnetId, VpcId};
+use crate::id::{NetworkAclId, SubnetId, VpcId};
 use crate::net::PortRange;
-use crate::snapshot::fabric::{AclRule, Exit, Fabric, Interface, InterfaceIndex, RouteNet};
-use crate::verdict::exit::exit;
+use crate::snapshot::fabric::{Acl, AclRule, Exit, Fabric, Interface, InterfaceIndex, RouteNet};
+use crate::verdict::exit::{NoExit, exit};
 
 /// The ports of TCP and the addresses to which an interface has a way out: between two borders of routes, blocks and rules one stands for all.
 pub(super) fn areas(fabric: &Fabric, from: &Interface) -> Vec<Area> {
@@ -29,31 +30,65 @@ pub(super) fn areas(fabric: &Fabric, from: &Interface) -> Vec<Area> {
     let blocks = blocks.chain(rules.iter().filter_map(|rule| ipv4(&rule.block))).map(Span::of);
     let spans = pieces(u32::MAX, blocks.map(|span| (span.first.to_bits(), span.last.to_bits())));
     let ports = pieces(u16::MAX, rules.iter().map(|rule| (rule.ports.from(), rule.ports.to())));
-    let open = ports.into_iter().filter_map(|(first, last)| PortRange::new(first, last)).flat_map(|ports| {
-        let span =
-            |(first, last): &(u32, u32)| Span { first: Ipv4Addr::from_bits(*first), last: Ipv4Addr::from_bits(*last) };
-        let open = spans.iter().map(span).filter(move |span| exit(fabric, from, span.first, ports).is_ok());
-        open.map(move |span| ((ports.from(), ports.to()), span)).collect::<Vec<_>>()
-    });
-    apart(open)
+    let mut open = Vec::new();
+    for (first, last) in spans {
+        let span = Span { first: Ipv4Addr::from_bits(first), last: Ipv4Addr::from_bits(last) };
+        for ports in ports.iter().filter_map(|(first, last)| PortRange::new(*first, *last)) {
+            match exit(fabric, from, span.first, ports) {
+                Ok(_) => open.push(((ports.from(), ports.to()), span)),
+                Err(NoExit::Acl(..)) => {}
+                // Routes know no ports.
+                Err(NoExit::Route(..) | NoExit::PublicAddress) => break,
+            }
+        }
+    }
+    apart(open.into_iter())
 }
 
-/// Whether anybody in a VPC has a way out.
+/// The areas of many interfaces: those are asked for once that stand alike to routes and to the ACLs on their way.
+#[derive(Debug, Default)]
+pub(super) struct Known(BTreeMap<(SubnetId, bool, Vec<bool>), Vec<Area>>);
+
+impl Known {
+    /// Those of an interface.
+    pub(super) fn areas(&mut self, fabric: &Fabric, from: &Interface) -> Vec<Area> {
+        let own = fabric.routes.get(&from.subnet).map_or(&[][..], |table| &table.routes);
+        let acls = own.iter().filter_map(|route| match route.exit {
+            Some(Exit::Nat(_, subnet)) => fabric.acls.get(&subnet),
+            Some(Exit::Internet) | None => None,
+        });
+        // Many routes lead by one gateway.
+        let acls: BTreeMap<NetworkAclId, &Arc<Acl>> = acls.map(|acl| (acl.id, acl)).collect();
+        let rules = acls.values().flat_map(|acl| acl.ingress.iter().chain(&acl.egress));
+        let about = rules.map(|rule| rule.block.contains(&IpAddr::from(from.private_ip))).collect();
+        let key = (from.subnet, fabric.has_public_address(from.id), about);
+        self.0.entry(key).or_insert_with(|| areas(fabric, from)).clone()
+    }
+}
+
+/// Whether routes lead anybody out of a VPC. Which addresses these are, and what ACLs say of them, is not asked: it is for names alone, and quick.
 pub(crate) fn has_any(fabric: &Fabric, vpc: VpcId) -> bool {
     let there = (0..).map(InterfaceIndex).zip(&fabric.interfaces).filter(|(_, interface)| interface.vpc == vpc);
-    let mut inhabited = there.filter(|(index, _)| fabric.is_inhabited(*index));
-    inhabited.any(|(_, interface)| !areas(fabric, interface).is_empty())
+    let inhabited = there.filter(|(index, _)| fabric.is_inhabited(*index));
+    let places = inhabited.map(|(_, interface)| (interface.subnet, fabric.has_public_address(interface.id)));
+    let places: BTreeSet<(SubnetId, bool)> = places.collect();
+    let routes = |subnet: &SubnetId| fabric.routes.get(subnet).map_or(&[][..], |table| &table.routes);
+    let is_public = |subnet: &SubnetId| routes(subnet).iter().any(|route| route.exit == Some(Exit::Internet));
+    places.iter().any(|(subnet, has_address)| {
+        let by_nat = routes(subnet).iter().filter_map(|route| match route.exit {
+            Some(Exit::Nat(_, subnet)) => Some(subnet),
+            Some(Exit::Internet) | None => None,
+        });
+        (*has_address && is_public(subnet)) || by_nat.collect::<BTreeSet<_>>().iter().any(is_public)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::id::{NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId};
+    use crate::id::{NatGatewayId, NetworkInterfaceId, RouteTableId};
     use crate::net::Direction;
-    use crate::snapshot::fabric::{Acl, BesideTcp, Routes, VpcNet};
-    use crate::verdict::exit::NoExit;
+    use crate::snapshot::fabric::{BesideTcp, Routes, VpcNet};
 
     const PRIVATE: SubnetId = SubnetId::from_bits(1);
     const PUBLIC: SubnetId = SubnetId::from_bits(2);
@@ -134,6 +169,7 @@ mod tests {
                 fabric.public.insert(from.id);
             }
             assert_eq!(exit(&fabric, &from, to, ports), expected, "{name}");
+            assert_eq!(Known::default().areas(&fabric, &from), areas(&fabric, &from), "{name}");
             let is_open = areas(&fabric, &from).iter().any(|area| (area.span.first..=area.span.last).contains(&to));
             assert_eq!(is_open, expected.is_ok(), "{name}");
         }

@@ -1,5 +1,6 @@
 //! Network interfaces.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use topology::id::Zone;
@@ -158,7 +159,7 @@ pub(super) fn unassign_ipv6(
 ) -> Result<shapes::UnassignIpv6AddressesResult, Fault> {
     let interface = own(context, &input.network_interface_id)?;
     let texts = input.ipv6_addresses.filter(|list| !list.is_empty()).ok_or_else(|| fault::missing("ipv6Addresses"))?;
-    let gone = texts.iter().map(|text| parse_ipv6(text)).collect::<Result<Vec<_>, _>>()?;
+    let gone = texts.iter().map(|text| parse_ipv6(text)).collect::<Result<BTreeSet<_>, _>>()?;
     if let Some(other) = gone.iter().find(|address| !interface.ipv6_addresses.contains(address)) {
         return Err(fault::invalid_value(format!(
             "Some of the specified IPv6 addresses are not assigned to interface {}: {other}",

@@ -155,7 +155,14 @@ impl WantedRoute {
                 Ok(RouteTarget::InternetGateway(gateway.id))
             }
             (None, Some(id), None, false) => {
-                Ok(RouteTarget::NatGateway(select::known(&estate.nat_gateways, id, fault::NAT_GATEWAY)?.id))
+                let gateway = select::known(&estate.nat_gateways, id, fault::NAT_GATEWAY)?;
+                if gateway.vpc != vpc {
+                    let table = &self.table;
+                    return Err(fault::invalid_value(format!(
+                        "route table {table} and NAT gateway {id} belong to different networks"
+                    )));
+                }
+                Ok(RouteTarget::NatGateway(gateway.id))
             }
             (None, None, Some(id), false) => {
                 Ok(RouteTarget::NetworkInterface(select::known(&estate.network_interfaces, id, fault::INTERFACE)?.id))

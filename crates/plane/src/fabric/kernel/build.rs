@@ -211,8 +211,9 @@ impl Built {
                 None => ruleset::of(fabric, net.id),
             };
             ruleset.doors.retain(has_somebody);
-            if work.exits.0.get().is_none() {
-                ruleset.seal();
+            match work.exits.0.get() {
+                Some(_) => ruleset.open(fabric),
+                None => ruleset.seal(),
             }
             (net.id, ruleset)
         });
