@@ -19,7 +19,7 @@ def blocks(path, language):
     return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def typed(commands, more={}):
+def typed(commands, more={}, within_s=TYPED_S):
     """What is said to them; all of them must succeed. `more` are variables of the shell's beside those of every test."""
     possible = subprocess.run([*OWN_WORLD, "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
     if possible.returncode:
@@ -32,7 +32,7 @@ def typed(commands, more={}):
         Path(scratch, "examples").symlink_to(harness.ROOT / "examples")
         env["HOME"] = scratch
         shell = [*OWN_WORLD, "bash", "-c", script]
-        done = subprocess.run(shell, env=env, cwd=scratch, capture_output=True, text=True, timeout=TYPED_S)
+        done = subprocess.run(shell, env=env, cwd=scratch, capture_output=True, text=True, timeout=within_s)
     said = f"{done.stdout}\n---\n{done.stderr[-4000:]}"
     equal(done.returncode, 0, said)
     return said

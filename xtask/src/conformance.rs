@@ -2,7 +2,7 @@
 //!
 //! This file builds, makes the Python environment, runs the scripts and adds up their closing lines. What a client must see
 //! is said in the scripts. Terraform waits a minute per load balancer whatever the server does, so its scripts run beside
-//! the others. Most of the others wait, too, for health checks, clocks or clients: they run in lanes, one script of each lane at a time.
+//! the others. Most of the others wait, too, for health checks, clocks or clients: once Terraform's have ended two of them run at a time.
 //! Those that measure follow one by one.
 
 use crate::{Outcome, codegen, shell};
@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 
 /// The scripts that mostly sleep begin so.
 const BESIDE: &str = "test_terraform";
-/// How many scripts run at once, beside those of Terraform.
-const LANES: usize = 2;
 /// Those that measure time or memory, or put both cores under load.
 const ALONE: [&str; 4] = ["test_churn.py", "test_crowd.py", "test_much.py", "test_slow.py"];
 /// How long one script may take; the longest, two modules by Terraform in turn beside the others, takes about ten minutes on two cores.
@@ -44,11 +42,8 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let (beside, in_turn): (Vec<_>, Vec<_>) = scripts.into_iter().partition(|script| is_beside(script));
     let (alone, in_lanes): (Vec<_>, Vec<_>) = in_turn.into_iter().partition(|script| is_alone(script));
     let started: Vec<_> = beside.iter().map(|s| bench.start(s)).collect::<Result<_, _>>()?;
-    let mut total = bench.run(in_lanes, LANES)?;
-    total.add(bench.run(alone, 1)?);
-    for running in started {
-        total.add(running.finish());
-    }
+    let mut total = bench.run(in_lanes, started)?;
+    total.add(bench.run(alone, Vec::new())?);
     let line = format!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
     writeln!(std::io::stdout(), "{line}").map_err(|e| e.to_string())?;
     match total {
@@ -82,21 +77,28 @@ struct Counts {
 }
 
 impl Bench {
-    /// Runs these in their order, as many at once as there are lanes.
-    fn run(&self, scripts: Vec<PathBuf>, lanes: usize) -> Result<Counts, String> {
+    /// Runs these in their order, one at a time, and two once all of the others have ended, which began before.
+    fn run(&self, scripts: Vec<PathBuf>, others: Vec<Running>) -> Result<Counts, String> {
         let waiting = Mutex::new(scripts.into_iter());
         let next = || waiting.lock().ok()?.next();
-        let lane = || {
-            let mut counts = Counts::default();
+        let lane = |mut counts: Counts| {
             while let Some(script) = next() {
                 counts.add(self.start(&script)?.finish());
             }
             Ok::<_, String>(counts)
         };
         std::thread::scope(|scope| {
-            let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+            let first = scope.spawn(|| lane(Counts::default()));
+            let second = scope.spawn(|| {
+                if others.is_empty() {
+                    return Ok(Counts::default());
+                }
+                let mut counts = Counts::default();
+                others.into_iter().for_each(|running| counts.add(running.finish()));
+                lane(counts)
+            });
             let mut total = Counts::default();
-            for lane in lanes {
+            for lane in [first, second] {
                 total.add(lane.join().map_err(|_| "conformance: a lane panicked".to_owned())??);
             }
             Ok(total)
