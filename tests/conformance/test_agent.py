@@ -219,7 +219,7 @@ def test_an_examination_says_that_the_agent_reaches_its_gateway():
     done = doctor(scene.agent)
     equal(done.returncode, 0, done.stdout + done.stderr)
     equal(done.json["ok"], True, done.stdout)
-    equal([step["name"] for step in done.json["steps"]], ["directory", "clock", "name", "connection", "handshake"])
+    equal([step["name"] for step in done.json["steps"]], ["directory", "clock", "name", "connection", "handshake", "silence"])
     equal([step for step in done.json["steps"] if not step["ok"]], [])
     assert scene.agent.id in done.json["steps"][0]["detail"], done.stdout
 
