@@ -128,6 +128,13 @@ class Process:
             self.process.stdout.close()
             self.log.close()
 
+    def status(self, name):
+        """A number that the kernel tells of it, such as Threads, or VmRSS in KiB (proc_pid_status(5))."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1])
+        raise AssertionError(f"no {name} in the status of {self.process.pid}")
+
     def log_path(self):
         return os.path.join(self.scratch, f"{self.what}.log")
 

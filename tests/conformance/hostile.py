@@ -3,7 +3,6 @@ what must hold whatever comes: others are served, no task panicked, and memory s
 
 import json
 import socket
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -110,7 +109,6 @@ class Field:
     def __init__(self, config=None, backend=Echo):
         self.server = harness.Server(config=config)
         self.chain = Chain(self.server, name="hostile", backend=backend)
-        self.pid = self.server.process.pid
         self.gateway = Place("gateway", self.server.ready["public_tls"], self.chain.host())
         self.secure = self.listener_of(443, Protocol="HTTPS", Certificates=[{"CertificateArn": certificate(self.chain, ec.generate_private_key(ec.SECP256R1()), NAME)}])
         self.listener = Place("listener", self.enter(self.secure), NAME)
@@ -144,13 +142,7 @@ class Field:
 
     def resident(self):
         """Bytes of the server in memory."""
-        return self.status("VmRSS") * 1024
-
-    def status(self, name):
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith(name):
-                return int(line.split()[1])
-        raise AssertionError(f"no {name} in the status of {self.pid}")
+        return self.server.status("VmRSS") * 1024
 
     def is_unharmed(self):
         """Both doors serve, no target saw what is no request, and no task panicked."""

@@ -14,6 +14,20 @@ PORT = 8080
 SERVED = "from inside"
 
 
+def each(*scenes):
+    """Runs a test with each of these, one after the other."""
+
+    def decorated(test):
+        def run():
+            for scene in scenes:
+                test(scene())
+
+        run.__name__ = test.__name__
+        return run
+
+    return decorated
+
+
 def serving(server):
     """A directory with what programs serve, which every user may read."""
     served = os.path.join(server.scratch, "served")

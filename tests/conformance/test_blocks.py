@@ -7,9 +7,8 @@ import sys
 
 import harness
 from harness import equal
-from typed import typed
+from typed import pages, typed
 
-PAGES = [path for where in ("*.md", "docs/*.md", "examples/**/*.md", "clients/**/*.md", "packaging/**/*.md") for path in sorted(harness.ROOT.glob(where))]
 ELSEWHERE = {
     "README.md": "test_readme.py",
     "docs/ci.md": "test_python_package.py",
@@ -133,7 +132,7 @@ def filled(lines, words):
 
 
 def test_every_page_with_commands_is_typed_by_somebody():
-    with_commands = {str(path.relative_to(harness.ROOT)) for path in PAGES if commands(path)}
+    with_commands = {str(path.relative_to(harness.ROOT)) for path in pages() if commands(path)}
     equal(with_commands, {*TYPED, *ELSEWHERE})
     for script in ELSEWHERE.values():
         assert (harness.ROOT / "tests" / "conformance" / script).is_file(), script

@@ -73,8 +73,7 @@ class Scene:
 
     def mib(self):
         """What the gateway has in memory."""
-        with open(f"/proc/{self.server.process.pid}/status") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) // 1024
+        return self.server.status("VmRSS") // 1024
 
     def cpu_s(self):
         """What the gateway has worked."""

@@ -14,7 +14,7 @@ import build  # harness finds it
 import load
 import wire
 from chain import Chain
-from inside import FlowLog, Inside, PORT, PYTHON, SERVED, serving
+from inside import FlowLog, Inside, PORT, PYTHON, SERVED, each, serving
 from harness import equal, until
 
 NOBODY = 65534
@@ -63,15 +63,8 @@ def of_nobody():
     return Scene(NOBODY)
 
 
-def both(test):
-    """Runs a test with each server."""
-
-    def run():
-        for scene in (of_root, of_nobody):
-            test(scene())
-
-    run.__name__ = test.__name__
-    return run
+# A test with each server.
+both = each(of_root, of_nobody)
 
 
 @both

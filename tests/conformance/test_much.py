@@ -125,7 +125,7 @@ def test_ten_thousand_connections_wait_in_little_memory_and_others_are_served():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     open_connections, context = [], client_context()
     context.set_alpn_protocols(["http/1.1"])
-    threads = field().status("Threads")
+    threads = field().server.status("Threads")
     try:
         for door, count in DOORS.items():
             before, start = field().resident(), time.monotonic()
@@ -142,7 +142,7 @@ def test_ten_thousand_connections_wait_in_little_memory_and_others_are_served():
         took = time.monotonic() - start
         print(f"  beside {wanted} connections, requests at every door in {took * 1000:.0f} ms")
         assert took < 5, f"{took:.1f} s"
-        assert field().status("Threads") <= threads + 2, "a thread for a client"
+        assert field().server.status("Threads") <= threads + 2, "a thread for a client"
     finally:
         for stream in open_connections:
             stream.close()

@@ -11,7 +11,7 @@ import harness
 import wire
 from harness import equal, until
 from hosts import MARK, ip
-from inside import PORT, PYTHON, FlowLog, Inside, serving
+from inside import PORT, PYTHON, FlowLog, Inside, each, serving
 
 NOBODY = 65534
 # A public address, one that may not be reached, and one that may all the same; nobody listens at this port of theirs.
@@ -207,15 +207,8 @@ def without():
     return Scene(None, nat="")
 
 
-def both(test):
-    """Runs a test with each server."""
-
-    def run():
-        for scene in (of_root, of_nobody):
-            test(scene())
-
-    run.__name__ = test.__name__
-    return run
+# A test with each server.
+both = each(of_root, of_nobody)
 
 
 @both

@@ -11,16 +11,11 @@ from pathlib import Path
 
 import harness
 from harness import equal, in_order
-from typed import blocks, typed
+from typed import blocks, pages, typed
 
 # What a newcomer has, from the first command to the answers that the page promises.
 FIRST_HOUR_S = 180
-PAGES = [
-    path
-    for where in ("*.md", "docs/*.md", "examples/**/*.md", "clients/**/*.md", "packaging/**/*.md")
-    for path in sorted(harness.ROOT.glob(where))
-    if path.name != "CHANGELOG.md"
-]
+PAGES = [path for path in pages() if path.name != "CHANGELOG.md"]
 # A command in a line of code: its words up to what a shell ends it by, a comment, or the program that it is to run.
 COMMAND = re.compile(r"(?:^|[\s(`\"])tidegate ((?!-- )[^\s|;&#)`\"<>]+(?: +(?!-- )[^\s|;&#)`\"<>]+)*)")
 

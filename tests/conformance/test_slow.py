@@ -120,7 +120,7 @@ def test_slow_clients_end_when_their_bounds_say_so_and_others_are_served():
     field.chain.aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=field.chain.stack["lb"], Attributes=idle)
     plain = (field.plain.hostname, field.plain.port)
     field.listener.get()
-    threads, before = field.status("Threads"), field.resident()
+    threads, before = field.server.status("Threads"), field.resident()
     slow = [(row, Slow(row[0], plain)) for row in PLAIN for _ in range(EACH)]
     slow += [(row, Slow(row[0], field.listener.address)) for row in SECURE for _ in range(EACH)]
     longest, served, most = 0, 0, before
@@ -130,7 +130,7 @@ def test_slow_clients_end_when_their_bounds_say_so_and_others_are_served():
         equal(field.gateway.get(), 200, "a bystander at the gateway")
         longest, served, most = max(longest, time.monotonic() - start), served + 2, max(most, field.resident())
         # A blocking one of the runtime's may come and go.
-        assert field.status("Threads") <= threads + 2, "a thread for a client"
+        assert field.server.status("Threads") <= threads + 2, "a thread for a client"
         time.sleep(0.1)
     wrong = {}
     for (kind, right, (least_s, most_s)), one in slow:

@@ -14,6 +14,12 @@ TYPED_S = 300
 OWN_WORLD = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"]
 
 
+def pages():
+    """Every page of the repository, but for decisions, which show nothing that is typed."""
+    patterns = ("*.md", "docs/*.md", "examples/**/*.md", "clients/**/*.md", "packaging/**/*.md")
+    return [path for pattern in patterns for path in sorted(harness.ROOT.glob(pattern))]
+
+
 def blocks(path, language):
     """What the fenced blocks of a language hold on a page."""
     return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)

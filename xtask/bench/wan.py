@@ -257,20 +257,15 @@ def large(way, sends):
     return f"{BODY_BYTES * 8 / spent / 1e6:7.1f} Mbit/s"
 
 
-def memory_mib(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
-
-
 def huge(linked):
     """A body of a GiB down, and as much up in bodies that an HTTP API takes: the most memory that gateway and agent ever had, before and after."""
-    pids = {"gateway": linked.server.process.pid, "agent": linked.agent.process.pid}
-    before = {what: memory_mib(pid) for what, pid in pids.items()}
+    processes = {"gateway": linked.server, "agent": linked.agent}
+    before = {what: process.status("VmHWM") / 1024 for what, process in processes.items()}
     one = linked.connection()
     took(one, linked.path(f"/bytes/{HUGE_BYTES}"))
     for _ in range(HUGE_BYTES // BODY_BYTES):
         took(one, linked.path("/sent"), b"x" * BODY_BYTES)
-    return ", ".join(f"{what} {before[what]:.1f} -> {memory_mib(pid):.1f} MiB" for what, pid in pids.items())
+    return ", ".join(f"{what} {before[what]:.1f} -> {process.status('VmHWM') / 1024:.1f} MiB" for what, process in processes.items())
 
 
 def after_idle(way):

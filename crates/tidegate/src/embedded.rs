@@ -241,8 +241,7 @@ fn configuration(words: &[&str]) -> Result<Config, NoServer> {
 }
 
 fn begin(config: Config) -> Result<(tokio::runtime::Runtime, serve::Running), NoServer> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.enable_all().on_thread_park(plane::pace::turn_over).build()?;
+    let runtime = serve::runtime()?;
     let running = runtime.block_on(serve::start(config, Chosen::by_wish(plane::Engine::Proxy)))?;
     Ok((runtime, running))
 }

@@ -163,7 +163,6 @@ impl Ruleset {
     /// Has no route lead to a way out.
     pub fn seal(&mut self) {
         for door in &mut self.doors {
-            door.exits.clear();
             let sealed = |route: &Route| match route.leads {
                 Onward::Exit => Route { leads: Onward::Nowhere, ..*route },
                 Onward::Crossing | Onward::Nowhere => *route,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use topology::id::{Realm, VpcId};
@@ -31,14 +31,14 @@ pub(crate) struct Place {
     vpc: VpcId,
     /// How many questions there were.
     turn: AtomicUsize,
-    /// Places for those that are asked outside, however they came.
-    outside: Semaphore,
+    /// Places for those that are asked outside, however they came: others' names are resolved by the same machine.
+    outside: Arc<Semaphore>,
 }
 
 impl Place {
     /// The names of a VPC.
     pub(crate) fn new(shared: Weak<Shared>, realm: Realm, vpc: VpcId) -> Self {
-        Self { shared, realm, vpc, turn: AtomicUsize::new(0), outside: Semaphore::new(DNS_FORWARDED_MAX) }
+        Self { shared, realm, vpc, turn: AtomicUsize::new(0), outside: Arc::new(Semaphore::new(DNS_FORWARDED_MAX)) }
     }
 
     /// What private networks know of a question.
@@ -58,14 +58,23 @@ impl Place {
         }
     }
 
-    /// The answer with what this machine's resolver says of a name.
-    async fn answer_beyond(&self, question: &[u8], carrier: Carrier, name: &str) -> Option<Vec<u8>> {
-        let shared = self.shared.upgrade()?;
-        // Others' names are resolved by the same machine.
-        let Ok(_place) = self.outside.try_acquire() else {
+    /// Leave to ask outside; `None` where as many are asked as may be.
+    fn leave(&self) -> Option<OwnedSemaphorePermit> {
+        let leave = Arc::clone(&self.outside).try_acquire_owned().ok();
+        if leave.is_none() {
             tracing::debug!(vpc = %self.vpc, "a name is not asked for outside: as many are as may be");
-            return message::answer(question, carrier, |_name| Some(Found::Failed));
-        };
+        }
+        leave
+    }
+
+    /// The answer with what this machine's resolver says of a name.
+    async fn answer_beyond(
+        &self,
+        _leave: OwnedSemaphorePermit,
+        (question, carrier): (&[u8], Carrier),
+        name: &str,
+    ) -> Option<Vec<u8>> {
+        let shared = self.shared.upgrade()?;
         let asked = shared.beyond.addresses(name, clock::now() + DNS_FORWARD_TIMEOUT).await;
         let found = asked.map_or_else(
             |error| {
@@ -81,7 +90,10 @@ impl Place {
     async fn answer_whole(&self, question: &[u8], carrier: Carrier) -> Option<Vec<u8>> {
         match self.answer(question, carrier) {
             Answer::Known(answer) => answer,
-            Answer::Beyond(name) => self.answer_beyond(question, carrier, &name).await,
+            Answer::Beyond(name) => match self.leave() {
+                Some(leave) => self.answer_beyond(leave, (question, carrier), &name).await,
+                None => message::answer(question, carrier, |_name| Some(Found::Failed)),
+            },
         }
     }
 }
@@ -109,15 +121,16 @@ async fn answer_datagrams(place: &Arc<Place>, socket: &Arc<UdpSocket>) {
         match socket.recv_from(&mut question).await {
             Ok((length, asker)) => match place.answer(&question[..length], Carrier::Datagram) {
                 Answer::Known(answer) => send(socket, answer, asker).await,
-                Answer::Beyond(name) if forwarded.len() < DNS_FORWARDED_MAX => {
-                    let (place, socket, question) =
-                        (Arc::clone(place), Arc::clone(socket), question[..length].to_vec());
-                    forwarded.spawn(task::watched(async move {
-                        send(&socket, place.answer_beyond(&question, Carrier::Datagram, &name).await, asker).await;
-                    }));
-                }
-                Answer::Beyond(_) => {
-                    tracing::debug!(%asker, "a question is left out: as many are asked outside as may be")
+                // Without leave it is left out: who asks asks again.
+                Answer::Beyond(name) => {
+                    if let Some(leave) = place.leave() {
+                        let (place, socket) = (Arc::clone(place), Arc::clone(socket));
+                        let question = question[..length].to_vec();
+                        forwarded.spawn(task::watched(async move {
+                            let asked = (&question[..], Carrier::Datagram);
+                            send(&socket, place.answer_beyond(leave, asked, &name).await, asker).await;
+                        }));
+                    }
                 }
             },
             // An answer to an asker who is gone comes back as an error of the next read.

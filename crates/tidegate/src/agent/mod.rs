@@ -33,10 +33,10 @@ use crate::cli::{AgentRunArgs, Form};
 use crate::exit::Exit;
 use crate::hour::wall_clock;
 use crate::output;
-use crate::serve::StartError;
 use crate::serve::directory::DataDirectory;
 use crate::serve::log_to_stderr;
 use crate::serve::notify::Manager;
+use crate::serve::{self, StartError};
 
 /// How long what is under way may take when the agent goes down: 30 s, as an integration.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
@@ -84,9 +84,7 @@ enum AgentError {
 /// Carries until a signal ends it.
 pub(crate) fn agent(args: &AgentRunArgs) -> Exit {
     log_to_stderr(args.log);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let built = builder.enable_all().on_thread_park(plane::pace::turn_over).build();
-    let ran = built.map_err(AgentError::System).and_then(|runtime| {
+    let ran = serve::runtime().map_err(AgentError::System).and_then(|runtime| {
         let ran = runtime.block_on(run(args));
         runtime.shutdown_background();
         ran

@@ -132,6 +132,7 @@ pub(crate) fn caller(args: &DemoCallerArgs) -> Exit {
     })
 }
 
-fn get(target: &str) -> Result<Call, Complaint> {
+/// A request for what is there.
+pub(super) fn get(target: &str) -> Result<Call, Complaint> {
     Ok(Call { method: Method::GET, url: url(target)?, headers: HeaderMap::new(), body: Bytes::new() })
 }

@@ -11,9 +11,8 @@ mod stack;
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{ACCEPT, HeaderValue};
-use http::{HeaderMap, Method};
 use plane::Enforcement;
 use serde_json::Value;
 use tokio::process::Child;
@@ -22,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::cli::DemoArgs;
 use crate::client::aws::Aws;
-use crate::client::http::{Answer, Call, send, url};
+use crate::client::http::{Answer, send, url};
 use crate::client::{Complaint, Server, to_end};
 use crate::exit::Exit;
 use crate::output;
@@ -177,7 +176,7 @@ fn say(line: &str, is_command: bool) {
 
 /// Sends a request that must get this status. Who sits at a terminal sees the silence.
 async fn expect(target: &str, status: u16) -> Result<Answer, Complaint> {
-    let call = Call { method: Method::GET, url: url(target)?, headers: HeaderMap::new(), body: Bytes::new() };
+    let call = inside::get(target)?;
     output::piece(&format!("GET {target} "));
     let sent = send(call);
     tokio::pin!(sent);

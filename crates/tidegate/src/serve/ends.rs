@@ -79,10 +79,7 @@ pub(super) async fn optional(
 /// Connections have the listener's buffers. A bounded one is seen to move while a slow client reads: one that the system lets grow to
 /// megabytes takes nothing for minutes, and then much.
 pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = socket(address)?;
-    socket.set_send_buffer_size(plane::limits::CLIENT_SEND_BUFFER_BYTES)?;
-    socket.bind(address)?;
-    socket.listen(plane::limits::LISTEN_BACKLOG)
+    listening(address, Some(plane::limits::CLIENT_SEND_BUFFER_BYTES))
 }
 
 /// Listens for agents, which may be far: what is under way on one connection is as much as its path holds, so the system sizes the buffers.
@@ -91,17 +88,19 @@ pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// [`StartError::Listen`].
 pub(super) fn far(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
     let Some(address) = address else { return Ok(None) };
-    let listening = socket(address).and_then(|socket| {
-        socket.bind(address)?;
-        socket.listen(plane::limits::LISTEN_BACKLOG)
-    });
-    listening.map(Some).map_err(|source| StartError::Listen { key: "listen.link", address, source })
+    let listener = listening(address, None);
+    listener.map(Some).map_err(|source| StartError::Listen { key: "listen.link", address, source })
 }
 
-fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
+/// A listener whose connections have this send buffer, in bytes, or one that the system sizes.
+fn listening(address: SocketAddr, send_buffer: Option<u32>) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
-    Ok(socket)
+    if let Some(bytes) = send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    socket.bind(address)?;
+    socket.listen(plane::limits::LISTEN_BACKLOG)
 }
 
 /// The address that port 0 became.

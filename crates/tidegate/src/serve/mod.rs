@@ -55,7 +55,7 @@ pub(crate) use ends::Ends;
 use ends::{bind, bound, listener, local, optional};
 pub(crate) use engine::Chosen;
 use keeper::Keeper;
-pub(crate) use up::{configuration, log_to_stderr, up};
+pub(crate) use up::{configuration, log_to_stderr, runtime, up};
 
 use crate::acme::{self, Authority};
 use crate::ca::AuthorityError;

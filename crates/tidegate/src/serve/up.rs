@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::json;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Interval;
 
@@ -50,9 +51,7 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
             return Exit::Failed;
         }
     };
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let built = builder.enable_all().on_thread_park(plane::pace::turn_over).build();
-    let served = built.map_err(StartError::Thread).and_then(|runtime| {
+    let served = runtime().map_err(StartError::Thread).and_then(|runtime| {
         let served = runtime.block_on(serve(config, engine));
         runtime.shutdown_background();
         served
@@ -65,6 +64,14 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// The runtime of whatever carries traffic.
+///
+/// # Errors
+/// A thread that the system does not give.
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_park(plane::pace::turn_over).build()
 }
 
 /// The configuration that these words, the environment and the file make.

@@ -2,28 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use super::area::{Area, Span, apart, pieces};
 use super::ipv4;
-use crate::id::{NetworkAclId, SubnetId, VpcId};
+use crate::id::{SubnetId, VpcId};
 use crate::net::PortRange;
-use crate::snapshot::fabric::{Acl, AclRule, Exit, Fabric, Interface, InterfaceIndex, RouteNet};
+use crate::snapshot::fabric::{AclRule, Exit, Fabric, Interface, InterfaceIndex, RouteNet};
 use crate::verdict::exit::{NoExit, exit};
 
 /// The ports of TCP and the addresses to which an interface has a way out: between two borders of routes, blocks and rules one stands for all.
 pub(super) fn areas(fabric: &Fabric, from: &Interface) -> Vec<Area> {
-    let leading = |subnet: &SubnetId| fabric.routes.get(subnet).map_or(&[][..], |table| &table.routes);
-    let own = leading(&from.subnet);
-    let of_nat = |route: &RouteNet| match route.exit {
-        Some(Exit::Nat(_, subnet)) => Some(subnet),
-        Some(Exit::Internet) | None => None,
-    };
+    let own = routes(fabric, from.subnet);
     if own.iter().all(|route| route.exit.is_none()) {
         return Vec::new();
     }
-    let subnets: BTreeSet<SubnetId> = own.iter().filter_map(of_nat).collect();
-    let routes = own.iter().chain(subnets.iter().flat_map(leading)).filter_map(|route| ipv4(&route.block));
+    let subnets = gateways(own);
+    let routes = own.iter().chain(subnets.iter().flat_map(|subnet| routes(fabric, *subnet)));
+    let routes = routes.filter_map(|route| ipv4(&route.block));
     let acls = subnets.iter().filter_map(|subnet| fabric.acls.get(subnet));
     let rules: Vec<&AclRule> = acls.flat_map(|acl| acl.ingress.iter().chain(&acl.egress)).collect();
     let blocks = routes.chain(fabric.vpcs.iter().flat_map(|net| net.cidrs.iter().copied()));
@@ -52,14 +47,9 @@ pub(super) struct Known(BTreeMap<(SubnetId, bool, Vec<bool>), Vec<Area>>);
 impl Known {
     /// Those of an interface.
     pub(super) fn areas(&mut self, fabric: &Fabric, from: &Interface) -> Vec<Area> {
-        let own = fabric.routes.get(&from.subnet).map_or(&[][..], |table| &table.routes);
-        let acls = own.iter().filter_map(|route| match route.exit {
-            Some(Exit::Nat(_, subnet)) => fabric.acls.get(&subnet),
-            Some(Exit::Internet) | None => None,
-        });
-        // Many routes lead by one gateway.
-        let acls: BTreeMap<NetworkAclId, &Arc<Acl>> = acls.map(|acl| (acl.id, acl)).collect();
-        let rules = acls.values().flat_map(|acl| acl.ingress.iter().chain(&acl.egress));
+        let subnets = gateways(routes(fabric, from.subnet));
+        let acls = subnets.iter().filter_map(|subnet| fabric.acls.get(subnet));
+        let rules = acls.flat_map(|acl| acl.ingress.iter().chain(&acl.egress));
         let about = rules.map(|rule| rule.block.contains(&IpAddr::from(from.private_ip))).collect();
         let key = (from.subnet, fabric.has_public_address(from.id), about);
         self.0.entry(key).or_insert_with(|| areas(fabric, from)).clone()
@@ -72,23 +62,34 @@ pub(crate) fn has_any(fabric: &Fabric, vpc: VpcId) -> bool {
     let inhabited = there.filter(|(index, _)| fabric.is_inhabited(*index));
     let places = inhabited.map(|(_, interface)| (interface.subnet, fabric.has_public_address(interface.id)));
     let places: BTreeSet<(SubnetId, bool)> = places.collect();
-    let routes = |subnet: &SubnetId| fabric.routes.get(subnet).map_or(&[][..], |table| &table.routes);
-    let is_public = |subnet: &SubnetId| routes(subnet).iter().any(|route| route.exit == Some(Exit::Internet));
-    places.iter().any(|(subnet, has_address)| {
-        let by_nat = routes(subnet).iter().filter_map(|route| match route.exit {
-            Some(Exit::Nat(_, subnet)) => Some(subnet),
-            Some(Exit::Internet) | None => None,
-        });
-        (*has_address && is_public(subnet)) || by_nat.collect::<BTreeSet<_>>().iter().any(is_public)
+    let is_public = |subnet: SubnetId| routes(fabric, subnet).iter().any(|route| route.exit == Some(Exit::Internet));
+    places.into_iter().any(|(subnet, has_address)| {
+        (has_address && is_public(subnet)) || gateways(routes(fabric, subnet)).into_iter().any(is_public)
     })
+}
+
+/// The routes of a subnet.
+fn routes(fabric: &Fabric, subnet: SubnetId) -> &[RouteNet] {
+    fabric.routes.get(&subnet).map_or(&[], |table| &table.routes)
+}
+
+/// The subnets of the NAT gateways that routes lead by.
+fn gateways(routes: &[RouteNet]) -> BTreeSet<SubnetId> {
+    let of_nat = |route: &RouteNet| match route.exit {
+        Some(Exit::Nat(_, subnet)) => Some(subnet),
+        Some(Exit::Internet) | None => None,
+    };
+    routes.iter().filter_map(of_nat).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::id::{NatGatewayId, NetworkInterfaceId, RouteTableId};
+    use crate::id::{NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId};
     use crate::net::Direction;
-    use crate::snapshot::fabric::{BesideTcp, Routes, VpcNet};
+    use crate::snapshot::fabric::{Acl, BesideTcp, Routes, VpcNet};
 
     const PRIVATE: SubnetId = SubnetId::from_bits(1);
     const PUBLIC: SubnetId = SubnetId::from_bits(2);
